@@ -25,7 +25,10 @@ export interface Entry {
 export interface Stored {
   readonly text: string
   readonly expiresAt: number
-  /** The store's own mark of what was read (a cas id, say). Handed back to `replace` untouched. */
+  /**
+   * The store's own mark of what was read (a cas id, say), handed back to `replace` untouched.
+   * After an own write there is none: then the text decides.
+   */
   readonly version?: unknown
 }
 

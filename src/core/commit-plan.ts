@@ -1,0 +1,124 @@
+import type { ErrorCode } from '../errors.js'
+import type { RenewReason, StaleReason } from './events.js'
+import type { UserChange } from './user.js'
+
+/** What a commit knows of its session. No time, no store, no HTTP: a table can list every case. */
+export interface CommitState {
+  /**
+   * What is stored under the request's present id, as far as it knows:
+   * - `none`: nothing yet, a new session
+   * - `live`: a record
+   * - `gone`: the token names nothing that lives
+   * - `superseded`: the token names a session that was renewed a moment ago
+   * - `ended`: it was a record, and ended while the request ran
+   * - `unavailable`: the store failed at load, and the application goes on without it
+   */
+  readonly stored: 'none' | 'live' | 'gone' | 'superseded' | 'ended' | 'unavailable'
+  /** What the handler asked for besides changing data. */
+  readonly asked: 'nothing' | 'destroy' | 'regenerate' | 'authenticated' | 'save'
+  /** `destroy()` has already been carried out in this request. */
+  readonly destroyed: boolean
+  /** The record differs from what was loaded. */
+  readonly changed: boolean
+  /** There is data. */
+  readonly hasData: boolean
+  readonly userChange: UserChange | undefined
+  /** The present id was made in this response, so nobody else can know it yet. */
+  readonly freshId: boolean
+  /** The client should get its cookie again: an older secret, a new lifetime, an ageing cookie. */
+  readonly cookieDue: boolean
+  /** A cookie can still be sent. */
+  readonly cookieOpen: boolean
+}
+
+/** What to write and what to tell the client. */
+export type CommitPlan =
+  | { readonly write: 'none'; readonly cookie: 'none' | 'clear' }
+  /** Have the store confirm the record, then send the cookie again. */
+  | { readonly write: 'confirm'; readonly cookie: 'set' }
+  | { readonly write: 'create'; readonly cookie: 'set' }
+  | { readonly write: 'replace'; readonly cookie: 'none' | 'set'; readonly restart: boolean }
+  | {
+      readonly write: 'renew'
+      readonly cookie: 'set'
+      readonly reason: RenewReason
+      readonly restart: boolean
+    }
+  | { readonly write: 'destroy'; readonly cookie: 'none' | 'clear' }
+  /** Drop the change in silence: an event, no error. */
+  | { readonly write: 'drop'; readonly reason: StaleReason | 'too-late' }
+  | { readonly write: 'refuse'; readonly code: ErrorCode }
+
+const NOTHING: CommitPlan = { write: 'none', cookie: 'none' }
+
+/** The decision at the end of a request, and at each explicit `save()`. */
+export function planCommit(state: CommitState): CommitPlan {
+  if (state.asked === 'destroy') return planDestroy(state)
+  switch (state.stored) {
+    case 'unavailable':
+      return planUnavailable(state)
+    case 'live':
+      return planLive(state)
+    case 'ended':
+      return state.changed || state.asked !== 'nothing'
+        ? { write: 'drop', reason: 'gone' }
+        : NOTHING
+    case 'none':
+    case 'gone':
+    case 'superseded':
+      return planNew(state)
+  }
+}
+
+function planDestroy({ stored, cookieOpen }: CommitState): CommitPlan {
+  if (stored === 'unavailable') return { write: 'refuse', code: 'ERR_READ_ONLY' }
+  const cookie = cookieOpen ? 'clear' : 'none'
+  // Nothing to remove: still clear the cookie, a logout may be repeated.
+  return { write: stored === 'live' ? 'destroy' : 'none', cookie }
+}
+
+/** Public pages go on without the store; what would be believed to be stored must not. */
+function planUnavailable({ asked, changed, userChange }: CommitState): CommitPlan {
+  if (asked !== 'nothing' || userChange !== undefined) {
+    return { write: 'refuse', code: 'ERR_READ_ONLY' }
+  }
+  return changed ? { write: 'drop', reason: 'unavailable' } : NOTHING
+}
+
+function planNew(state: CommitState): CommitPlan {
+  const { stored, asked, destroyed, hasData, userChange, cookieOpen } = state
+  if (!hasData && asked !== 'save') return NOTHING
+  if (destroyed) return { write: 'drop', reason: 'destroyed' }
+  // Late requests of an old id start nothing, unless somebody signs in with it.
+  if (stored === 'superseded' && userChange === undefined) {
+    return { write: 'drop', reason: 'superseded' }
+  }
+  if (!cookieOpen) return { write: 'drop', reason: 'too-late' }
+  return { write: 'create', cookie: 'set' }
+}
+
+function planLive(state: CommitState): CommitPlan {
+  const { asked, changed, hasData, userChange, freshId, cookieDue, cookieOpen } = state
+  const reason = renewReason(state)
+  if (asked === 'regenerate' && !hasData) {
+    // The old session ends and there is nothing to start a new one with.
+    return { write: 'destroy', cookie: cookieOpen ? 'clear' : 'none' }
+  }
+  if (reason !== undefined && !freshId) {
+    if (!cookieOpen) return { write: 'drop', reason: 'too-late' }
+    const restart = userChange !== undefined || asked === 'authenticated'
+    return { write: 'renew', cookie: 'set', reason, restart }
+  }
+  const cookie = cookieDue && cookieOpen ? 'set' : 'none'
+  if (reason !== undefined || changed) {
+    const restart = userChange !== undefined || asked === 'authenticated'
+    return { write: 'replace', cookie, restart }
+  }
+  return cookie === 'set' ? { write: 'confirm', cookie } : NOTHING
+}
+
+/** Why the live session needs another id; undefined: it keeps the one it has. */
+function renewReason({ asked, userChange }: CommitState): RenewReason | undefined {
+  if (userChange !== undefined) return userChange
+  return asked === 'authenticated' || asked === 'regenerate' ? asked : undefined
+}

@@ -1,0 +1,80 @@
+import type { CoatcheckError, OptionError, WarningCode } from '../errors.js'
+
+/** What every event tells. Nothing in any of them is an id, a cookie, a secret or data. */
+export interface EventBase {
+  /** The public handle of the session; absent where none is known. */
+  readonly id?: string
+  readonly user?: string
+  /** When, in ms since the epoch. */
+  readonly at: number
+}
+
+export type RenewReason = 'login' | 'logout' | 'switch' | 'authenticated' | 'regenerate'
+export type DestroyReason = 'logout' | 'revoked' | 'evicted'
+
+/** Why something that a handler set was not stored. */
+export type StaleReason =
+  /** Destroyed, revoked or unknown meanwhile. */
+  | 'gone'
+  /** The request came with an id that a login or logout has replaced. */
+  | 'superseded'
+  /** Data set after `destroy()`. */
+  | 'destroyed'
+  /** The store failed at load and `onStoreError` is `'anonymous'`. */
+  | 'unavailable'
+
+/** Events of a manager, by name. Emitted after the store's answer, in this process only. */
+export interface Events {
+  create: EventBase & { readonly id: string }
+  /** A changed session was stored. */
+  commit: EventBase & { readonly id: string }
+  /** `id` is the new handle, `from` the one that ended. */
+  renew: EventBase & { readonly id: string; readonly from: string; readonly reason: RenewReason }
+  destroy: EventBase & { readonly id: string; readonly reason: DestroyReason }
+  /** Best effort: somebody has to find it, a load or a sweep. */
+  expire: EventBase & { readonly id: string; readonly reason: 'idle' | 'absolute' }
+  /** A write was dropped, because its session had ended. */
+  'stale-write': EventBase & { readonly reason: StaleReason }
+  /** Two requests changed the same keys; the later one won. */
+  conflict: EventBase & { readonly id: string; readonly keys: readonly string[] }
+  /** A record could not be read. It stays where it is, and counts as unknown. */
+  corrupt: EventBase & { readonly id: string; readonly reason: string }
+  /** A token was refused. */
+  reject: EventBase & { readonly reason: 'format' | 'signature' | 'unknown' }
+  /** One request carried several live sessions. */
+  duplicate: EventBase & { readonly ids: readonly string[] }
+  /** Something failed that no caller waits for, or a request has failed. */
+  error: EventBase & { readonly error: CoatcheckError | OptionError | Error }
+  warning: EventBase & { readonly code: WarningCode; readonly message: string }
+}
+
+export type EventName = keyof Events
+export type Listener<Name extends EventName> = (event: Events[Name]) => void
+
+/** Hands events to listeners. A listener that throws harms nobody: that becomes an `error` event. */
+export class Emitter {
+  readonly #listeners = new Map<EventName, Set<(event: never) => void>>()
+
+  /** Gives the function that ends the listening. */
+  on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set()
+    this.#listeners.set(name, listeners)
+    listeners.add(listener)
+    return () => void listeners.delete(listener)
+  }
+
+  emit<Name extends EventName>(name: Name, event: Events[Name]): void {
+    const listeners = this.#listeners.get(name)
+    if (listeners === undefined) return
+    for (const listener of [...listeners]) {
+      try {
+        ;(listener as Listener<Name>)(event)
+      } catch (thrown) {
+        // A failing listener of `error` has nobody left to tell.
+        if (name === 'error') continue
+        const error = thrown instanceof Error ? thrown : new Error('A listener threw no Error.')
+        this.emit('error', { at: event.at, error })
+      }
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import type { Data, Facts } from './record.js'
+import { decodeRecord } from './record.js'
+import type { Awaitable, Stored } from './store.js'
+
+/** The two names of a session: the secret one in the token, and the public one. */
+export interface Identity {
+  readonly id: string
+  /** `session.id`: safe to log and to show, opens nothing. */
+  readonly handle: string
+}
+
+/** A session as it was found or left at the keeper's: what the next write is compared with. */
+export class Held {
+  readonly identity: Identity
+  readonly facts: Facts
+  readonly stored: Stored
+  /** The token came in a form that should be replaced (an older secret). */
+  readonly reissue: boolean
+  #data: Data | undefined
+  #untouched: Data | undefined
+
+  constructor(identity: Identity, facts: Facts, stored: Stored, reissue = false, data?: Data) {
+    this.identity = identity
+    this.facts = facts
+    this.stored = stored
+    this.reissue = reissue
+    this.#data = data
+  }
+
+  /** The data, in the objects that a handler gets and changes. */
+  get data(): Data {
+    this.#data ??= this.#parse()
+    return this.#data
+  }
+
+  /** The data as stored, in objects that no handler ever gets. */
+  get untouched(): Data {
+    this.#untouched ??= this.#parse()
+    return this.#untouched
+  }
+
+  #parse(): Data {
+    const decoded = decodeRecord(this.stored.text)
+    return decoded.kind === 'record' ? decoded.record.data : {}
+  }
+}
+
+/** What a token leads to. Only `live` has a session; none of the others is an error. */
+export type Opened =
+  | { readonly state: 'live'; readonly held: Held }
+  /** Unknown, destroyed, revoked, or ended by one of its clocks (`ended`). */
+  | { readonly state: 'gone'; readonly handle: string; readonly ended?: Ended }
+  /** Renewed a moment ago: this is the old id of a session that goes on under a new one. */
+  | { readonly state: 'superseded'; readonly handle: string }
+  | { readonly state: 'corrupt'; readonly handle: string; readonly reason: string }
+  | { readonly state: 'rejected'; readonly reason: 'format' | 'signature' }
+
+export interface Ended {
+  readonly reason: 'idle' | 'absolute'
+  readonly user?: string
+}
+
+/** What a write should store: facts, and the JSON text of each top-level key. */
+export interface Draft {
+  readonly facts: Facts
+  readonly entries: ReadonlyMap<string, string>
+}
+
+/**
+ * Makes what to write out of the newest record, and is called again whenever that one has changed
+ * in the meantime. Throws what should end the attempt.
+ */
+export type Rewrite = (latest: Held) => Draft
+
+/** A rewrite that can also decline: undefined writes nothing and hands the newest record back. */
+export type MaybeRewrite = (latest: Held) => Draft | undefined
+
+/** How a write ended. Anything but `stored` wrote nothing. */
+export type Written = { readonly state: 'stored'; readonly held: Held } | NotWritten
+export type NotWritten = { readonly state: 'gone' | 'superseded' | 'corrupt' }
+export type Declined = { readonly state: 'declined'; readonly latest: Held }
+
+/** How far a keeper's promises go; shown as `sessions.capabilities`. */
+export interface Capabilities {
+  /** `list` and `revokeUser` work. */
+  readonly byUser: boolean
+  /** `revoke` works. */
+  readonly revoke: boolean
+  /** `sweep` removes something. Where the server expires by itself it is false, and nothing is missed. */
+  readonly sweep: boolean
+  /** How far `update` and the merge of parallel requests reach. */
+  readonly atomic: 'everywhere' | 'process' | 'none'
+}
+
+/** A live session as `list` shows it. */
+export interface Listed {
+  readonly held: Held
+  readonly user: string | undefined
+}
+
+/**
+ * Turns tokens into sessions and back. Middleware and manager know this contract only, whichever
+ * way the state is kept. Every failure is a `CoatcheckError`; each call is bounded in time.
+ */
+export interface Keeper {
+  readonly capabilities: Capabilities
+  /** A new pair of names. Nothing is stored. */
+  newIdentity(): Identity
+  /** The text a client carries for this session. `audience` is what it is for: the cookie's name. */
+  token(identity: Identity, audience: string): string
+  /** What a token leads to. Answers at once where the store does. */
+  open(token: string, audience: string): Awaitable<Opened>
+  /** The session of a public name as it is now. */
+  look(handle: string): Promise<Opened>
+  /** The newest state of a session that was open. */
+  reload(identity: Identity): Promise<Opened>
+  /** Stores a new session. The identity may come out different, if its id was taken. */
+  create(identity: Identity, draft: Draft): Promise<Held>
+  /** Atomic read-modify-write of a live session. */
+  change(held: Held, rewrite: Rewrite): Promise<Written>
+  change(held: Held, rewrite: MaybeRewrite): Promise<Written | Declined>
+  /** Stores a session under a new identity and ends the old one, or leaves the old one as it is. */
+  renew(held: Held, identity: Identity, remake: Rewrite): Promise<Written>
+  /** Notes activity now. False: gone. */
+  touch(held: Held): Promise<boolean>
+  /** True: a live one was there. */
+  destroy(identity: Identity): Promise<boolean>
+  /** Live sessions of a user. Rejects with `ERR_UNSUPPORTED` where there is no index. */
+  list(user: string): Promise<Held[]>
+  /** Ends sessions of a user that exist now, all but `except`; gives their handles. */
+  revokeUser(user: string, except: string | undefined): Promise<string[]>
+  sweep(limit: number | undefined): Promise<number>
+  close(): Promise<void>
+}

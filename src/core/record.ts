@@ -1,0 +1,102 @@
+/**
+ * What is kept about a session, and its text.
+ *
+ * The native text is one JSON object, so that it also fits a `json` or `jsonb` column:
+ *
+ *     {"v":1,"facts":{"created":…,"started":…,"idle":…},"data":{…}}
+ *     {"v":1,"ended":…}                                              a tombstone
+ *
+ * The expiry is not in it: it lives beside the text in the store, so a touch moves nothing else.
+ */
+
+/** What the engine knows about a session apart from the application's data. Times in ms. */
+export interface Facts {
+  /** When the session was made. */
+  readonly created: number
+  /** When its clocks last started: at creation, login, logout, switch or re-authentication. */
+  readonly started: number
+  /** When its user last proved to be that user. */
+  readonly authenticated?: number
+  /** The idle time its expiry was computed with; null: the idle clock was off. */
+  readonly idle: number | null
+  /** The session's own lifetime ("remember me"), which replaces the idle time of the settings. */
+  readonly own?: number
+  /** Whose session it is. */
+  readonly user?: string
+  /** When a cookie that outlives half of its 400 days was last sent. */
+  readonly issued?: number
+  /** The last write, noted only while the idle clock is off: then the expiry cannot tell. */
+  readonly seen?: number
+}
+
+/** Data of a session as parsed from its text: own, plain JSON values. */
+export type Data = Record<string, unknown>
+
+export interface SessionRecord {
+  readonly facts: Facts
+  readonly data: Data
+}
+
+/** What a text turned out to be. Garbage is a value: a bad record must not fail a request. */
+export type Decoded =
+  | { readonly kind: 'record'; readonly record: SessionRecord }
+  | { readonly kind: 'tombstone'; readonly ended: number }
+  | { readonly kind: 'corrupt'; readonly reason: CorruptReason }
+
+export type CorruptReason = 'json' | 'shape' | 'version'
+
+const VERSION = 1
+
+/** The text of a record, from its facts and the JSON text of each top-level key. */
+export function encodeRecord(facts: Facts, entries: ReadonlyMap<string, string>): string {
+  let data = ''
+  for (const [key, json] of entries) {
+    data += `${data === '' ? '' : ','}${JSON.stringify(key)}:${json}`
+  }
+  return `{"v":${VERSION},"facts":${JSON.stringify(facts)},"data":{${data}}}`
+}
+
+/** The text that stands in for a renewed session until its last late requests are over. */
+export function encodeTombstone(now: number): string {
+  return `{"v":${VERSION},"ended":${now}}`
+}
+
+export function decodeRecord(text: string): Decoded {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    return { kind: 'corrupt', reason: 'json' }
+  }
+  if (!isObject(parsed)) return { kind: 'corrupt', reason: 'shape' }
+  const { v, facts, data, ended } = parsed
+  if (v !== VERSION) {
+    return { kind: 'corrupt', reason: typeof v === 'number' && v > VERSION ? 'version' : 'shape' }
+  }
+  if (isTime(ended)) return { kind: 'tombstone', ended }
+  if (!isFacts(facts) || !isObject(data)) return { kind: 'corrupt', reason: 'shape' }
+  return { kind: 'record', record: { facts, data } }
+}
+
+function isFacts(value: unknown): value is Facts {
+  if (!isObject(value)) return false
+  const { created, started, authenticated, idle, own, user, issued, seen } = value
+  return (
+    isTime(created) &&
+    isTime(started) &&
+    (idle === null || (isTime(idle) && idle > 0)) &&
+    (authenticated === undefined || isTime(authenticated)) &&
+    (own === undefined || (isTime(own) && own > 0)) &&
+    (user === undefined || typeof user === 'string') &&
+    (issued === undefined || isTime(issued)) &&
+    (seen === undefined || isTime(seen))
+  )
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < Number.MAX_SAFE_INTEGER
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

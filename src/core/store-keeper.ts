@@ -1,0 +1,392 @@
+import { Keyring, SIGNATURE_LENGTH } from '../crypto/keyring.js'
+import { Recent } from '../crypto/recent.js'
+import { ID_LENGTH, keyOf, newId } from '../crypto/session-id.js'
+import { CoatcheckError, isCoatcheckError } from '../errors.js'
+import type { Clock } from './clock.js'
+import {
+  type Capabilities,
+  type Declined,
+  type Draft,
+  Held,
+  type Identity,
+  type Keeper,
+  type MaybeRewrite,
+  type Opened,
+  type Rewrite,
+  type Written,
+} from './keeper.js'
+import { KeyQueue, type Place } from './key-queue.js'
+import { endedBy, expiryAfter, type LifetimeSettings } from './lifetime.js'
+import { decodeRecord, encodeRecord, encodeTombstone } from './record.js'
+import { type Awaitable, can, type Entry, type Store, type Stored } from './store.js'
+import { type StillWanted, withinLimit } from './time-limit.js'
+import { keysToRevoke } from './user-sessions.js'
+
+/** How long an old id is remembered after a renewal, for requests that are still under way. */
+const TOMBSTONE_LIFE = 10_000
+
+/** A commit that loses this many races in a row gives up: `ERR_CONFLICT`. */
+const MAX_TRIES = 40
+
+/** Verified tokens remembered per keeper: twice 5,000 of about 200 bytes. */
+const REMEMBERED_TOKENS = 5_000
+
+const TOKEN = new RegExp(`^[A-Za-z0-9_-]{${ID_LENGTH}}\\.[A-Za-z0-9_-]{${SIGNATURE_LENGTH}}$`)
+const HANDLE = /^[A-Za-z0-9_-]{43}$/
+
+export interface StoreKeeperOptions {
+  readonly store: Store
+  /** Newest first, already checked. */
+  readonly secrets: readonly string[]
+  readonly lifetime: LifetimeSettings
+  /** Bounds each load and each commit with its retries, in ms. */
+  readonly storeTimeout: number
+  readonly clock: Clock
+}
+
+interface Verified {
+  readonly identity: Identity
+  readonly reissue: boolean
+}
+
+/**
+ * A keeper over a store: the id travels in the token, signed, and the record lies in the store
+ * under the hash of the id.
+ */
+export class StoreKeeper implements Keeper {
+  readonly capabilities: Capabilities
+  readonly #store: Store
+  readonly #storeName: string
+  readonly #keyring: Keyring
+  readonly #lifetime: LifetimeSettings
+  readonly #limit: number
+  readonly #clock: Clock
+  readonly #verified = new Recent<Verified>(REMEMBERED_TOKENS)
+  readonly #commits = new KeyQueue<Held>()
+
+  constructor({ store, secrets, lifetime, storeTimeout, clock }: StoreKeeperOptions) {
+    this.#store = store
+    this.#storeName = store.constructor.name
+    this.#keyring = new Keyring(secrets)
+    this.#lifetime = lifetime
+    this.#limit = storeTimeout
+    this.#clock = clock
+    this.capabilities = {
+      byUser: can(store, 'keysOfUser'),
+      revoke: true,
+      sweep: can(store, 'sweep'),
+      atomic: 'everywhere',
+    }
+  }
+
+  newIdentity(): Identity {
+    const id = newId()
+    return { id, handle: keyOf(id) }
+  }
+
+  token({ id }: Identity, audience: string): string {
+    return `${id}.${this.#keyring.sign(signed(id, audience))}`
+  }
+
+  open(token: string, audience: string): Awaitable<Opened> {
+    const cached = `${audience}=${token}`
+    let verified = this.#verified.get(cached)
+    if (verified === undefined) {
+      if (!TOKEN.test(token)) return { state: 'rejected', reason: 'format' }
+      const id = token.slice(0, ID_LENGTH)
+      const by = this.#keyring.signedBy(signed(id, audience), token.slice(ID_LENGTH + 1))
+      if (by === -1) return { state: 'rejected', reason: 'signature' }
+      verified = { identity: { id, handle: keyOf(id) }, reissue: by > 0 }
+      this.#verified.set(cached, verified)
+    }
+    return this.#load(verified.identity, verified.reissue)
+  }
+
+  async look(handle: string): Promise<Opened> {
+    if (!HANDLE.test(handle)) return { state: 'gone', handle }
+    return this.#load({ id: '', handle }, false)
+  }
+
+  async reload(identity: Identity): Promise<Opened> {
+    return this.#load(identity, false)
+  }
+
+  create(identity: Identity, draft: Draft): Promise<Held> {
+    return this.#commit(identity.handle, 'create', (still) => this.#insert(identity, draft, still))
+  }
+
+  change(held: Held, rewrite: Rewrite): Promise<Written>
+  change(held: Held, rewrite: MaybeRewrite): Promise<Written | Declined>
+  change(held: Held, rewrite: MaybeRewrite): Promise<Written | Declined> {
+    const { identity } = held
+    return this.#commit(identity.handle, 'replace', async (still, place) => {
+      let latest = place.note ?? held
+      for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+        const draft = rewrite(latest)
+        if (draft === undefined) return { state: 'declined', latest }
+        const entry = this.#entry(draft)
+        const result = await this.#store.replace(identity.handle, entry, latest.stored)
+        still()
+        if (result === 'replaced') {
+          const stored = { text: entry.text, expiresAt: entry.expiresAt }
+          const now = new Held(identity, draft.facts, stored)
+          place.note = now
+          return { state: 'stored', held: now }
+        }
+        place.note = undefined
+        if (result === 'gone') return { state: 'gone' }
+        await this.#pause(attempt)
+        const again = await this.#load(identity, false, 'commit')
+        still()
+        if (again.state !== 'live') return notLive(again)
+        latest = again.held
+      }
+      throw conflict(this.#storeName)
+    })
+  }
+
+  renew(held: Held, identity: Identity, remake: Rewrite): Promise<Written> {
+    const old = held.identity
+    return this.#commit(old.handle, 'renew', async (still, place) => {
+      let latest = place.note ?? held
+      place.note = undefined
+      let renewed = await this.#insert(identity, remake(latest), still)
+      const undo = () => this.#store.destroy(renewed.identity.handle)
+      try {
+        for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+          const result = await this.#store.replace(old.handle, this.#tombstone(), latest.stored)
+          still()
+          if (result === 'replaced') return { state: 'stored', held: renewed }
+          const again: Opened =
+            result === 'gone'
+              ? { state: 'gone', handle: old.handle }
+              : await this.#load(old, false, 'commit')
+          still()
+          if (again.state !== 'live') {
+            await undo()
+            return notLive(again)
+          }
+          // Somebody committed to the old id first: that belongs to the session that goes on.
+          latest = again.held
+          const draft = remake(latest)
+          const entry = this.#entry(draft)
+          const { handle } = renewed.identity
+          const moved = await this.#store.replace(handle, entry, renewed.stored)
+          still()
+          if (moved !== 'replaced') return { state: 'gone' }
+          renewed = new Held(renewed.identity, draft.facts, entry)
+          await this.#pause(attempt)
+        }
+        throw conflict(this.#storeName)
+      } catch (error) {
+        // Its id was not sent, so nobody can use it; left alone it would only show in lists.
+        Promise.resolve().then(undo).catch(ignored)
+        throw error
+      }
+    })
+  }
+
+  touch(held: Held): Promise<boolean> {
+    const { facts, identity } = held
+    const now = this.#clock.now()
+    const noted = facts.own ?? this.#lifetime.idleTimeout
+    if (facts.idle === noted) {
+      return this.#bounded('touch', async () =>
+        this.#store.touch(identity.handle, expiryAfter(facts, this.#lifetime, now)),
+      )
+    }
+    // The setting has changed: the idle time noted in the record has to follow.
+    return this.change(held, (latest) => ({
+      facts: { ...latest.facts, idle: latest.facts.own ?? this.#lifetime.idleTimeout },
+      entries: new Map(Object.entries(latest.untouched).map(([k, v]) => [k, JSON.stringify(v)])),
+    })).then((written) => written.state === 'stored')
+  }
+
+  destroy({ handle }: Identity): Promise<boolean> {
+    return this.#commit(handle, 'destroy', async (_still, place) => {
+      place.note = undefined
+      return this.#store.destroy(handle)
+    })
+  }
+
+  async list(user: string): Promise<Held[]> {
+    const store = this.#byUser('list')
+    const keys = await this.#bounded('keysOfUser', () => store.keysOfUser(user))
+    const found = await Promise.all(keys.map((handle) => this.look(handle)))
+    return found.flatMap((opened) =>
+      opened.state === 'live' && opened.held.facts.user === user ? [opened.held] : [],
+    )
+  }
+
+  async revokeUser(user: string, except: string | undefined): Promise<string[]> {
+    this.#byUser('revokeUser')
+    return keysToRevoke({
+      now: this.#clock.now(),
+      except,
+      list: () => this.list(user),
+      destroy: (held) => this.destroy(held.identity),
+    })
+  }
+
+  async sweep(limit: number | undefined): Promise<number> {
+    const store = this.#store
+    if (!can(store, 'sweep')) return 0
+    try {
+      return await store.sweep(limit === undefined ? {} : { limit })
+    } catch (error) {
+      throw this.#failed(error, 'sweep')
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  /** A store that answers at once is read without a wait, and without a timer. */
+  #load(identity: Identity, reissue: boolean, during?: 'commit'): Awaitable<Opened> {
+    let found: Awaitable<Stored | undefined>
+    try {
+      found = this.#store.load(identity.handle)
+    } catch (error) {
+      throw this.#failed(error, 'load')
+    }
+    if (!isPending(found)) return this.#decode(identity, reissue, found)
+    // Inside a commit the limit of the whole commit holds.
+    const answer = during === 'commit' ? found : this.#bounded('load', () => found)
+    return answer.then((stored) => this.#decode(identity, reissue, stored))
+  }
+
+  #decode(identity: Identity, reissue: boolean, stored: Stored | undefined): Opened {
+    const { handle } = identity
+    if (stored === undefined) return { state: 'gone', handle }
+    const decoded = decodeRecord(stored.text)
+    if (decoded.kind === 'tombstone') {
+      // A touch that was under way may have moved its expiry; its own date counts.
+      const over = this.#clock.now() >= decoded.ended + TOMBSTONE_LIFE
+      return { state: over ? 'gone' : 'superseded', handle }
+    }
+    if (decoded.kind === 'corrupt') return { state: 'corrupt', handle, reason: decoded.reason }
+    const { facts, data } = decoded.record
+    const reason = endedBy(facts, stored.expiresAt, this.#lifetime, this.#clock.now())
+    if (reason !== undefined) {
+      const { user } = facts
+      return { state: 'gone', handle, ended: user === undefined ? { reason } : { reason, user } }
+    }
+    return { state: 'live', held: new Held(identity, facts, stored, reissue, data) }
+  }
+
+  async #insert(identity: Identity, draft: Draft, still: StillWanted): Promise<Held> {
+    const entry = this.#entry(draft)
+    let named = identity
+    // Two of 2^192 ids do not meet; a store that says so is broken, or ids are no longer random.
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const created = await this.#store.create(named.handle, entry)
+      still()
+      if (created) return new Held(named, draft.facts, entry)
+      named = this.newIdentity()
+    }
+    throw new CoatcheckError('ERR_ID_TAKEN', 'Four new session ids in a row were taken.', {
+      op: 'create',
+      store: this.#storeName,
+      outcome: 'failed',
+    })
+  }
+
+  #entry({ facts, entries }: Draft): Entry {
+    const text = encodeRecord(facts, entries)
+    const expiresAt = expiryAfter(facts, this.#lifetime, this.#clock.now())
+    return facts.user === undefined ? { text, expiresAt } : { text, expiresAt, user: facts.user }
+  }
+
+  #tombstone(): Entry {
+    const now = this.#clock.now()
+    return { text: encodeTombstone(now), expiresAt: now + TOMBSTONE_LIFE }
+  }
+
+  /** Commits of one session wait for each other; the limit counts from joining the line. */
+  #commit<T>(
+    key: string,
+    op: string,
+    work: (still: StillWanted, place: Place<Held>) => Promise<T>,
+  ): Promise<T> {
+    const place = this.#commits.join(key)
+    const done = this.#bounded(
+      op,
+      async (still) => {
+        await place.turn
+        still()
+        return work(still, place)
+      },
+      500,
+    )
+    return done.finally(() => place.leave())
+  }
+
+  async #bounded<T>(
+    op: string,
+    work: (still: StillWanted) => PromiseLike<T>,
+    status?: number,
+  ): Promise<T> {
+    const details = { op, store: this.#storeName, ...(status === undefined ? {} : { status }) }
+    const late = () =>
+      new CoatcheckError(
+        'ERR_STORE_TIMEOUT',
+        `${this.#storeName} did not answer to ${op} within ${this.#limit} ms (storeTimeout).`,
+        { ...details, retryable: true, outcome: 'unknown' },
+      )
+    try {
+      return await withinLimit(this.#clock, this.#limit, late, work)
+    } catch (error) {
+      throw this.#failed(error, op, status)
+    }
+  }
+
+  #failed(error: unknown, op: string, status?: number): CoatcheckError {
+    if (isCoatcheckError(error)) return error as CoatcheckError
+    return new CoatcheckError('ERR_STORE', `${this.#storeName} failed to ${op}.`, {
+      op,
+      store: this.#storeName,
+      retryable: true,
+      outcome: 'failed',
+      cause: error,
+      ...(status === undefined ? {} : { status }),
+    })
+  }
+
+  #byUser(op: string) {
+    const store = this.#store
+    if (can(store, 'keysOfUser')) return store
+    throw new CoatcheckError(
+      'ERR_UNSUPPORTED',
+      `${op} needs a store that knows the sessions of a user, and ${this.#storeName} does not.`,
+      { op, store: this.#storeName },
+    )
+  }
+
+  /** Full jitter, a few ms at most: who lost a race tries again soon, but not together. */
+  #pause(attempt: number): Promise<void> {
+    if (attempt === 0) return Promise.resolve()
+    const ms = Math.random() * Math.min(2 ** attempt, 32)
+    return new Promise((resolve) => void this.#clock.setTimeout(resolve, ms))
+  }
+}
+
+function signed(id: string, audience: string): string {
+  return `coatcheck id\n${audience}\n${id}`
+}
+
+function notLive({ state }: Opened): Written {
+  return { state: state === 'superseded' || state === 'corrupt' ? state : 'gone' }
+}
+
+function conflict(store: string): CoatcheckError {
+  return new CoatcheckError(
+    'ERR_CONFLICT',
+    `The session was changed by others ${MAX_TRIES} times in a row; nothing was stored.`,
+    { op: 'replace', store, retryable: true, outcome: 'failed' },
+  )
+}
+
+function ignored(): void {}
+
+function isPending(value: Awaitable<Stored | undefined>): value is PromiseLike<Stored | undefined> {
+  return typeof (value as { then?: unknown } | undefined)?.then === 'function'
+}

@@ -1,0 +1,166 @@
+import { CoatcheckError } from '../errors.js'
+
+/**
+ * The JSON text of a value that is kept in a session, as `JSON.stringify` writes it, except that
+ * what JSON would lose in silence is an error that names its place: BigInt, function, symbol, Map,
+ * Set, typed array, promise, NaN, Infinity, cycle. Undefined members are left out and `toJSON`
+ * applies.
+ *
+ * @returns undefined for undefined, as `JSON.stringify` does.
+ * @throws CoatcheckError `ERR_NOT_SERIALIZABLE` with the key path in the message, never the value.
+ */
+export function encodeStrict(value: unknown, key: string): string | undefined {
+  if (isPlain(value, 0)) return JSON.stringify(value)
+  return encode(value, key, [{ at: '', key }])
+}
+
+/** Deeper than this the fast check gives up, which also ends it on a cycle. */
+const FAST_DEPTH = 24
+const MAX_DEPTH = 2000
+
+/** Whether native `JSON.stringify` keeps all of it and calls no code of the application. */
+function isPlain(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      return Number.isFinite(value)
+    case 'object':
+      break
+    default:
+      return false
+  }
+  if (value === null) return true
+  if (depth === FAST_DEPTH) return false
+  if (Array.isArray(value)) {
+    if (value.length !== Object.keys(value).length || 'toJSON' in value) return false
+    return value.every((member) => isPlain(member, depth + 1))
+  }
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== null && prototype !== Object.prototype) return false
+  if ('toJSON' in value) return false
+  for (const key in value) {
+    const member = (value as Record<string, unknown>)[key]
+    if (member !== undefined && !isPlain(member, depth + 1)) return false
+  }
+  return true
+}
+
+interface Step {
+  at: unknown
+  key: string | number
+}
+
+/** The slow, exact way: one walk that calls each `toJSON` once and knows the path. */
+function encode(given: unknown, key: string, path: Step[]): string | undefined {
+  let value = given
+  if (hasToJson(value)) value = value.toJSON(key)
+  switch (typeof value) {
+    case 'undefined':
+      return undefined
+    case 'string':
+    case 'boolean':
+      return JSON.stringify(value)
+    case 'number':
+      if (!Number.isFinite(value)) throw refused(Number.isNaN(value) ? 'NaN' : 'Infinity', path)
+      return JSON.stringify(value)
+    case 'object':
+      break
+    default:
+      throw refused(typeof value === 'bigint' ? 'a BigInt' : `a ${typeof value}`, path)
+  }
+  if (value === null) return 'null'
+  if (value instanceof String || value instanceof Number || value instanceof Boolean) {
+    return encode(value.valueOf(), key, path)
+  }
+  const kind = lossy(value)
+  if (kind !== undefined) throw refused(kind, path)
+  if (path.length > MAX_DEPTH || path.some((step) => step.at === value)) {
+    throw refused('a cycle', path)
+  }
+  const holder = value
+  const inside = (at: string | number): string | undefined => {
+    path.push({ at: holder, key: at })
+    const text = encode((holder as Record<string | number, unknown>)[at], String(at), path)
+    path.pop()
+    return text
+  }
+  if (Array.isArray(value)) {
+    const parts = Array.from({ length: value.length }, (_, index) => inside(index) ?? 'null')
+    return `[${parts.join(',')}]`
+  }
+  const parts: string[] = []
+  for (const name of Object.keys(value)) {
+    const text = inside(name)
+    if (text !== undefined) parts.push(`${JSON.stringify(name)}:${text}`)
+  }
+  return `{${parts.join(',')}}`
+}
+
+/** BigInt too: programs put `toJSON` on its prototype, and JSON.stringify honours that. */
+function hasToJson(value: unknown): value is { toJSON(key: string): unknown } {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'bigint')) return false
+  if (ArrayBuffer.isView(value)) return false
+  return typeof (value as { toJSON?: unknown }).toJSON === 'function'
+}
+
+/** Objects whose content JSON drops, so that they would come back empty. */
+function lossy(value: object): string | undefined {
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return 'binary data'
+  const tag = Object.prototype.toString.call(value).slice(8, -1)
+  switch (tag) {
+    case 'Map':
+    case 'Set':
+    case 'WeakMap':
+    case 'WeakSet':
+    case 'Promise':
+      return `a ${tag}`
+    case 'BigInt':
+    case 'Symbol':
+      return `a ${tag}`
+    default:
+      return undefined
+  }
+}
+
+function refused(what: string, path: readonly Step[]): CoatcheckError {
+  return new CoatcheckError(
+    'ERR_NOT_SERIALIZABLE',
+    `Session data is JSON: ${pathText(path)} is ${what}. Nothing was stored.`,
+  )
+}
+
+function pathText(path: readonly Step[]): string {
+  let text = ''
+  for (const { key } of path) {
+    if (typeof key === 'number') text += `[${key}]`
+    else if (/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key))
+      text += text === '' ? key : `.${key}`
+    else text += `[${JSON.stringify(key)}]`
+  }
+  return text
+}
+
+/** Whether two values that came out of `JSON.parse` are the same, whatever the order of keys. */
+export function sameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return (
+      Array.isArray(a) &&
+      Array.isArray(b) &&
+      a.length === b.length &&
+      a.every((member, index) => sameJson(member, b[index]))
+    )
+  }
+  const keys = Object.keys(a)
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every(
+      (key) =>
+        Object.hasOwn(b, key) &&
+        sameJson((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]),
+    )
+  )
+}

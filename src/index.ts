@@ -1,0 +1,54 @@
+import type { Session } from './core/session.js'
+
+export type {
+  DestroyReason,
+  EventName,
+  Events,
+  Listener,
+  RenewReason,
+  StaleReason,
+} from './core/events.js'
+export type { Capabilities } from './core/keeper.js'
+export type {
+  Callback,
+  RegenerateOptions,
+  Session,
+  SessionCookie,
+  SessionMembers,
+} from './core/session.js'
+export * from './core/session-data.js'
+export type {
+  Awaitable,
+  ByUser,
+  Closable,
+  Entry,
+  Enumerable,
+  Replaced,
+  Reporting,
+  Store,
+  Stored,
+  StoreReport,
+  Sweepable,
+} from './core/store.js'
+export {
+  CoatcheckError,
+  type ErrorCode,
+  type ErrorDetails,
+  hasCode,
+  isCoatcheckError,
+  OptionError,
+  type WarningCode,
+} from './errors.js'
+export type { ListedSession } from './manager.js'
+export { type SessionManager, session } from './middleware.js'
+export type { CookieOptions, SessionOptions } from './options.js'
+export type { Explanation, SessionInfo } from './request-session.js'
+export { MemoryStore, type MemoryStoreOptions } from './stores/memory.js'
+
+declare global {
+  namespace Express {
+    interface Request {
+      session: Session
+    }
+  }
+}

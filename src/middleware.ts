@@ -1,0 +1,357 @@
+import type { EventName, Listener } from './core/events.js'
+import type { Capabilities, Held, Opened } from './core/keeper.js'
+import type { Session, SessionObject } from './core/session.js'
+import type { SessionData } from './core/session-data.js'
+import type { Start } from './core/session-state.js'
+import type { Awaitable } from './core/store.js'
+import { Visit } from './core/visit.js'
+import { OptionError } from './errors.js'
+import { holdResponse, type ResponseLike } from './http/hold-response.js'
+import { isSecure, type RequestLike } from './http/secure-request.js'
+import {
+  audienceOf,
+  type CookieAttributes,
+  type ReceivedToken,
+  readTokens,
+} from './http/session-cookie.js'
+import { type ListedSession, Manager } from './manager.js'
+import { type SessionOptions, settingsFrom } from './options.js'
+import { type Explanation, RequestSession, type SessionInfo } from './request-session.js'
+
+/** The middleware that `session()` makes, which is also the manager of its sessions. */
+export interface SessionManager<Data extends object = SessionData> {
+  /** Gives `req` its session: for Express, connect, and anything that calls `(req, res, next)`. */
+  (req: RequestLike, res: HostResponse, next: (error?: unknown) => void): void
+  /** Everything about a request's session that is not on `req.session`. */
+  of(req: object): SessionInfo<Data>
+  /** The session of a request without a response, such as an upgrade; null: it has none. */
+  read(req: RequestLike): Promise<Session<Data> | null>
+  /** Makes a session outside a request and gives its token: what the cookie would carry. */
+  issue(data: Partial<Data>): Promise<string>
+  /** The live sessions of a user, last seen first. @throws `ERR_UNSUPPORTED` without an index */
+  list(user: string | number): Promise<ListedSession<Data>[]>
+  /** Ends one session by its handle. False: there was no such live session. */
+  revoke(id: string): Promise<boolean>
+  /** Ends every session a user has now, but the one with the handle `except`; their number. */
+  revokeUser(user: string | number, options?: { except?: string }): Promise<number>
+  /** Removes expired records, at most `limit`; gives their number. */
+  sweep(options?: { limit?: number }): Promise<number>
+  /** Why this request's cookie is what it is. No ids, no secrets. */
+  explain(req: object): Explanation
+  /** Waits for what no response waits for: touches, and commits of clients that have gone. */
+  settled(): Promise<void>
+  /** Lets running requests commit, then ends. Close the server first, then this. */
+  close(): Promise<void>
+  /** Listens to an event; gives the function that ends it. */
+  on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void
+  readonly capabilities: Capabilities
+}
+
+/** A response as hosts hand it over. Handshake shims bring less, and then less is done. */
+export interface HostResponse extends ResponseLike {
+  on?: (event: 'close', listener: () => void) => unknown
+}
+
+/** Live sessions tried for one request, if it carries several cookies of the name. */
+const MAX_CANDIDATES = 4
+
+/**
+ * Sessions for Node and Express.
+ *
+ * ```ts
+ * app.use(session({ secret: process.env.SESSION_SECRET, store: new FileStore({ path: 'data' }) }))
+ * ```
+ *
+ * @throws OptionError (`ERR_OPTION`) at once, if an option is wrong
+ */
+export function session<Data extends object = SessionData>(
+  options: SessionOptions<Data>,
+): SessionManager<Data> {
+  const manager = new Manager<Data>(settingsFrom(options))
+  const place = new Place(manager)
+  const middleware = (
+    req: RequestLike,
+    res: HostResponse,
+    next: (error?: unknown) => void,
+  ): void => {
+    if (manager.closed) return refuse(manager, next)
+    if (place.has(req)) return next()
+    if (Reflect.get(req, manager.settings.property) !== undefined) {
+      const { property } = manager.settings
+      return next(
+        new OptionError(
+          `req.${property} is taken by another middleware; give this one another option property.`,
+        ),
+      )
+    }
+    new Entry(manager, place, req, res, next).start()
+  }
+  return Object.defineProperty(
+    Object.assign(middleware, {
+      of: (req: object): SessionInfo<Data> => place.get(req),
+      read: (req: RequestLike) => readOnly(manager, req),
+      issue: (data: Partial<Data>) => issue(manager, data),
+      list: (user: string | number) => manager.list(user),
+      revoke: (id: string) => manager.revoke(id),
+      revokeUser: (user: string | number, how?: { except?: string }) =>
+        manager.revokeUser(user, how),
+      sweep: (how?: { limit?: number }) => manager.sweep(how),
+      explain: (req: object) => place.get(req).explain(),
+      settled: () => manager.settled(),
+      close: () => manager.close(),
+      on: <Name extends EventName>(name: Name, listener: Listener<Name>) =>
+        manager.on(name, listener),
+    }),
+    'capabilities',
+    { get: () => manager.capabilities, enumerable: true },
+  ) as SessionManager<Data>
+}
+
+function refuse(manager: Manager, next: (error?: unknown) => void): void {
+  try {
+    manager.refuseClosed()
+  } catch (error) {
+    next(error)
+  }
+}
+
+type Slotted<Data extends object> = { readonly [slot: symbol]: RequestSession<Data> | undefined }
+
+/** Where a manager keeps the session of a request: out of sight, and behind `req.session`. */
+class Place<Data extends object> {
+  readonly #slot = Symbol('coatcheck')
+  readonly #property: string
+  readonly #accessor: PropertyDescriptor
+
+  constructor({ settings }: Manager<Data>) {
+    const slot = this.#slot
+    const heldBy = (req: object) => (req as Slotted<Data>)[slot]!
+    this.#property = settings.property
+    this.#accessor = {
+      configurable: true,
+      enumerable: true,
+      get(this: object) {
+        return heldBy(this).session
+      },
+      set(this: object, value: unknown) {
+        heldBy(this).assign(value)
+      },
+    }
+  }
+
+  put(req: object, held: RequestSession<Data>): void {
+    // Not enumerable: a program that logs its request does not log this.
+    Object.defineProperty(req, this.#slot, { value: held })
+    Object.defineProperty(req, this.#property, this.#accessor)
+  }
+
+  has(req: object): boolean {
+    return this.#slot in req
+  }
+
+  /** @throws OptionError for a request that has not passed the middleware */
+  get(req: object): RequestSession<Data> {
+    const held = (req as Slotted<Data>)[this.#slot]
+    if (held === undefined) {
+      throw new OptionError('This request has not passed the middleware of these sessions.')
+    }
+    return held
+  }
+}
+
+/** A request on its way in: tokens are read and opened, then the handler gets its session. */
+class Entry<Data extends object> {
+  readonly #manager: Manager<Data>
+  readonly #place: Place<Data>
+  readonly #req: RequestLike
+  readonly #res: HostResponse
+  readonly #next: (error?: unknown) => void
+
+  constructor(
+    manager: Manager<Data>,
+    place: Place<Data>,
+    req: RequestLike,
+    res: HostResponse,
+    next: (error?: unknown) => void,
+  ) {
+    this.#manager = manager
+    this.#place = place
+    this.#req = req
+    this.#res = res
+    this.#next = next
+  }
+
+  start(): void {
+    const { cookie } = this.#manager.settings
+    if (typeof cookie !== 'function') return this.#open(cookie)
+    cookie(this.#req).then((attributes) => this.#open(attributes), this.#next)
+  }
+
+  #open(attributes: CookieAttributes): void {
+    const header = this.#req.headers.cookie
+    const tokens = header === undefined ? NO_TOKENS : tokensOf(this.#manager, this.#req, attributes)
+    if (tokens.length === 0) return this.#enter(attributes, tokens, NOTHING_FOUND)
+    let found: Awaitable<Found>
+    try {
+      found = openAll(this.#manager, tokens, audienceOf(attributes))
+    } catch (error) {
+      return this.#failed(error, attributes, tokens)
+    }
+    // Two arguments, not a catch: what the handler throws inside next() is not a failed load.
+    if ('then' in found) {
+      found.then(
+        (answer) => this.#enter(attributes, tokens, answer),
+        (error: unknown) => this.#failed(error, attributes, tokens),
+      )
+    } else this.#enter(attributes, tokens, found)
+  }
+
+  #failed(error: unknown, attributes: CookieAttributes, tokens: readonly ReceivedToken[]): void {
+    this.#manager.emit('error', { error: error as Error })
+    if (this.#manager.settings.onStoreError === 'fail') return this.#next(error)
+    this.#enter(attributes, tokens, { ...NOTHING_FOUND, start: { state: 'unavailable' } })
+  }
+
+  #enter(attributes: CookieAttributes, tokens: readonly ReceivedToken[], found: Found): void {
+    const manager = this.#manager
+    const { start, others, rejected, secure } = found
+    if (start.state === 'live' && !isPrefetch(this.#req)) manager.noteActivity(start.held)
+    const visit = new Visit(manager.tools, start, others)
+    const received = { tokens, rejected }
+    const held = new RequestSession<Data>(
+      manager,
+      this.#req,
+      this.#res,
+      attributes,
+      received,
+      secure,
+      visit,
+    )
+    this.#place.put(this.#req, held)
+    holdResponse(this.#res, held, this.#next, {
+      maxHeldBytes: manager.settings.maxHeldBytes,
+      patience: manager.settings.storeTimeout,
+      clock: manager.settings.clock,
+    })
+    // A client that goes away before the handler has answered must not keep close() waiting.
+    this.#res.on?.('close', () => held.leave())
+    this.#next()
+  }
+}
+
+interface Found {
+  readonly start: Start
+  readonly others: readonly Held[]
+  readonly rejected: number
+  /** The session came under the cookie of secure requests. */
+  readonly secure: boolean
+}
+
+const NO_TOKENS: readonly ReceivedToken[] = []
+const NOTHING_FOUND: Found = { start: { state: 'none' }, others: [], rejected: 0, secure: false }
+
+function tokensOf(
+  { settings }: Pick<Manager, 'settings'>,
+  req: RequestLike,
+  attributes: CookieAttributes,
+): ReceivedToken[] {
+  const { cookie } = req.headers
+  // HTTP/2 clients may split the header (RFC 9113, section 8.2.3).
+  const header = Array.isArray(cookie) ? cookie.join('; ') : cookie
+  return readTokens(header, attributes, isSecure(req, settings.trustProxy))
+}
+
+/** What the tokens lead to. One that a synchronous store answers costs no wait. */
+function openAll<Data extends object>(
+  manager: Manager<Data>,
+  tokens: readonly ReceivedToken[],
+  audience: string,
+): Awaitable<Found> {
+  const first = tokens[0]!
+  if (tokens.length > 1) return openSeveral(manager, tokens, audience)
+  const opened = manager.keeper.open(first.token, audience)
+  return 'then' in opened
+    ? opened.then((answer) => foundOne(manager, answer, first.secure))
+    : foundOne(manager, opened, first.secure)
+}
+
+function foundOne<Data extends object>(
+  manager: Manager<Data>,
+  opened: Opened,
+  secure: boolean,
+): Found {
+  if (opened.state === 'live') return { start: opened, others: [], rejected: 0, secure }
+  manager.emitNotLive(opened)
+  return { start: opened, others: [], rejected: opened.state === 'rejected' ? 1 : 0, secure }
+}
+
+/** Stale cookies must not hide the live one, and junk must not cost loads. */
+async function openSeveral<Data extends object>(
+  manager: Manager<Data>,
+  tokens: readonly ReceivedToken[],
+  audience: string,
+): Promise<Found> {
+  const live: { held: Held; secure: boolean }[] = []
+  let other: Opened | undefined
+  let rejected = 0
+  let loads = 0
+  for (const { token, secure } of tokens) {
+    if (loads === MAX_CANDIDATES) break
+    const opened = await manager.keeper.open(token, audience)
+    if (opened.state === 'live') live.push({ held: opened.held, secure })
+    else manager.emitNotLive(opened)
+    if (opened.state === 'rejected') {
+      rejected++
+      continue
+    }
+    loads++
+    if (other === undefined || opened.state === 'superseded') other = opened
+  }
+  const [best, ...rest] = live.sort((a, b) => rank(b.held) - rank(a.held))
+  if (best === undefined) {
+    return { start: other ?? { state: 'none' }, others: [], rejected, secure: false }
+  }
+  if (rest.length > 0) {
+    manager.emit('duplicate', { ids: live.map(({ held }) => held.identity.handle) })
+  }
+  const others = rest.map(({ held }) => held)
+  return { start: { state: 'live', held: best.held }, others, rejected, secure: best.secure }
+}
+
+/** Of several live sessions: one with a user before one without, then the one started last. */
+function rank({ facts }: Held): number {
+  return facts.started + (facts.user === undefined ? 0 : Number.MAX_SAFE_INTEGER / 2)
+}
+
+/** A browser that only guesses where its user will go is no activity (Fetch, Sec-Purpose). */
+function isPrefetch({ headers }: RequestLike): boolean {
+  const purpose = headers['sec-purpose']
+  return typeof purpose === 'string' && purpose.includes('prefetch')
+}
+
+async function readOnly<Data extends object>(
+  manager: Manager<Data>,
+  req: RequestLike,
+): Promise<Session<Data> | null> {
+  manager.refuseClosed()
+  const { cookie } = manager.settings
+  const attributes = typeof cookie === 'function' ? await cookie(req) : cookie
+  const tokens = tokensOf(manager, req, attributes)
+  if (tokens.length === 0) return null
+  const { start, others } = await openAll(manager, tokens, audienceOf(attributes))
+  if (start.state !== 'live') return null
+  const visit = new Visit(manager.tools, start, others)
+  visit.cookieClosed = 'ERR_NO_RESPONSE'
+  return visit.state.session as SessionObject as unknown as Session<Data>
+}
+
+async function issue<Data extends object>(
+  manager: Manager<Data>,
+  data: Partial<Data>,
+): Promise<string> {
+  const { cookie } = manager.settings
+  if (typeof cookie === 'function') {
+    throw new OptionError('issue() needs a cookie option that is an object: it has no request.')
+  }
+  return manager.issue(data, audienceOf(cookie))
+}

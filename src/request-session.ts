@@ -1,0 +1,368 @@
+import { cookieLife, endOf, lastSeen } from './core/lifetime.js'
+import type { Session } from './core/session.js'
+import type { Visit } from './core/visit.js'
+import { CoatcheckError } from './errors.js'
+import type { HeaderEdit, HeaderView, Holder, HoldReport } from './http/hold-response.js'
+import { inspectHop, isSecure, type RequestLike } from './http/secure-request.js'
+import {
+  audienceOf,
+  type CookieAttributes,
+  clearLine,
+  formOf,
+  type ReceivedToken,
+  setLine,
+} from './http/session-cookie.js'
+import type { Manager } from './manager.js'
+
+/** What of a response is looked at besides what `hold-response` does with it. */
+interface Status {
+  readonly statusCode?: number
+}
+
+/** Why the cookie of a response is what it is. */
+export type CookieReason =
+  | 'changed'
+  | 'clean'
+  | 'no-data'
+  | 'gone'
+  | 'superseded'
+  | 'headers-sent'
+  | 'store-error'
+  | 'read-only'
+
+/** What `sessions.explain(req)` tells. No ids, no secrets. */
+export interface Explanation {
+  readonly session: 'new' | 'loaded' | 'gone' | 'unavailable'
+  readonly received: { readonly count: number; readonly rejected: number }
+  readonly cookie: {
+    readonly action: 'set' | 'cleared' | 'none'
+    readonly reason: CookieReason
+    readonly name: string
+    readonly attributes: { readonly secure: boolean; readonly sameSite: string }
+  }
+  readonly secure: ReturnType<typeof inspectHop>
+}
+
+/**
+ * Everything about a request's session that is not on `req.session`: `sessions.of(req)`. Times in
+ * ms since the epoch; undefined while nothing is stored.
+ */
+export interface SessionInfo<Data extends object> {
+  /** The session itself, typed by `session<Data>()`. */
+  readonly session: Session<Data>
+  readonly createdAt: number | undefined
+  /** When its user last proved to be that user. */
+  readonly authenticatedAt: number | undefined
+  readonly lastSeenAt: number | undefined
+  readonly expiresAt: number | undefined
+  /** The store failed at load and `onStoreError` is `'anonymous'`: nothing will be stored. */
+  readonly isReadOnly: boolean
+  /** The same user has proved itself again: a new id, and both clocks start again. */
+  authenticated(): Promise<void>
+  /** Stores the session and gives its token: what the cookie carries. A credential. */
+  token(): Promise<string>
+}
+
+/** What a request carried, as the middleware found it. */
+export interface Received {
+  readonly tokens: readonly ReceivedToken[]
+  readonly rejected: number
+}
+
+/**
+ * The session of one request between its three neighbours: the response that is held, the visit
+ * that stores, and the cookie that carries the token.
+ */
+export class RequestSession<Data extends object> implements Holder, SessionInfo<Data> {
+  readonly visit: Visit
+  readonly #manager: Manager<Data>
+  readonly #req: RequestLike
+  readonly #res: Status
+  readonly #attributes: CookieAttributes
+  readonly #received: Received
+  readonly #found: Explanation['session']
+  /** Whether the session was found under the cookie of secure requests. */
+  readonly #cameSecure: boolean
+  #reason: CookieReason = 'clean'
+  #inside = true
+  /** The handler has looked at the session, so the response depends on the cookie. */
+  #read = false
+
+  constructor(
+    manager: Manager<Data>,
+    req: RequestLike,
+    res: Status,
+    attributes: CookieAttributes,
+    received: Received,
+    cameSecure: boolean,
+    visit: Visit,
+  ) {
+    this.#manager = manager
+    this.#req = req
+    this.#res = res
+    this.#attributes = attributes
+    this.#received = received
+    this.#cameSecure = cameSecure
+    this.visit = visit
+    visit.persistent = attributes.persistent
+    const { stored } = visit.state
+    this.#found =
+      stored === 'live'
+        ? 'loaded'
+        : stored === 'none'
+          ? 'new'
+          : stored === 'unavailable'
+            ? stored
+            : 'gone'
+    manager.entered()
+  }
+
+  /** What `req.session` reads. */
+  get session(): Session<Data> {
+    this.#read = true
+    return this.visit.state.session as unknown as Session<Data>
+  }
+
+  /** What `req.session = …` does: an object replaces the data, null and undefined end the session. */
+  assign(value: unknown): void {
+    if (value === null || value === undefined) {
+      this.visit.state.asked = 'destroy'
+    } else if (typeof value === 'object' && !Array.isArray(value)) {
+      this.visit.state.replaceData(value)
+    } else {
+      throw new CoatcheckError(
+        'ERR_NOT_SERIALIZABLE',
+        'The session can be set to an object of data, or to null to end it.',
+      )
+    }
+  }
+
+  begin(): HeaderEdit | undefined | Promise<HeaderEdit | undefined> {
+    const { visit } = this
+    this.#noticeDeletion()
+    if (visit.failure !== undefined) {
+      // The handler knows, and is answering with an error page of its own: let it pass as it is.
+      if ((this.#res.statusCode ?? 200) < 400) throw visit.failure
+      this.#close('store-error')
+      return this.#edit()
+    }
+    const committing = visit.commit()
+    if (committing === undefined) {
+      this.#close(this.#unsentReason())
+      return this.#edit()
+    }
+    return this.#manager.inBackground(committing).then(() => {
+      this.#close(this.#unsentReason())
+      return this.#edit()
+    })
+  }
+
+  /** A response that only carries an upgrade or a handshake: nothing can be waited for. */
+  beginNow(): HeaderEdit | undefined {
+    this.visit.cookieClosed = 'ERR_NO_RESPONSE'
+    return undefined
+  }
+
+  finish(): undefined | Promise<void> {
+    this.#noticeDeletion()
+    if (this.visit.failure !== undefined) return undefined
+    const committing = this.visit.commit()
+    return committing === undefined ? undefined : this.#manager.inBackground(committing)
+  }
+
+  ended(): void {
+    this.visit.cookieClosed ??= 'ERR_HEADERS_SENT'
+    this.leave()
+  }
+
+  report(report: HoldReport): void {
+    switch (report.type) {
+      case 'held-bytes':
+        this.#manager.warn(
+          'WARN_HELD_BYTES',
+          `${report.bytes} bytes of a response were written while its session was being stored; a producer ignored that write() returned false.`,
+        )
+        break
+      case 'overflow':
+        this.#fail(new Error('A response grew too large while its session was being stored.'))
+        break
+      case 'failed':
+        this.#reason = 'store-error'
+        this.visit.cookieClosed = 'ERR_HEADERS_SENT'
+        this.#fail(report.error)
+        break
+      case 'late-error':
+        this.#fail(report.error)
+        break
+    }
+  }
+
+  /** The request no longer keeps `close()` waiting. */
+  leave(): void {
+    if (!this.#inside) return
+    this.#inside = false
+    this.#manager.left()
+  }
+
+  get createdAt(): number | undefined {
+    return this.visit.state.held?.facts.created
+  }
+
+  get authenticatedAt(): number | undefined {
+    return this.visit.state.held?.facts.authenticated
+  }
+
+  get lastSeenAt(): number | undefined {
+    const { held } = this.visit.state
+    return held === undefined ? undefined : lastSeen(held.facts, held.stored.expiresAt)
+  }
+
+  get expiresAt(): number | undefined {
+    const { held } = this.visit.state
+    if (held === undefined) return undefined
+    return endOf(held.facts, held.stored.expiresAt, this.#manager.settings.lifetime)
+  }
+
+  get isReadOnly(): boolean {
+    return this.visit.state.stored === 'unavailable'
+  }
+
+  authenticated(): Promise<void> {
+    return this.visit.authenticated()
+  }
+
+  async token(): Promise<string> {
+    await this.visit.save()
+    return this.#token()
+  }
+
+  explain(): Explanation {
+    const form = this.#form()
+    const { cookie } = this.visit
+    return {
+      session: this.#found,
+      received: { count: this.#received.tokens.length, rejected: this.#received.rejected },
+      cookie: {
+        action: cookie === 'clear' ? 'cleared' : cookie,
+        reason: cookie === 'none' ? this.#reason : 'changed',
+        name: form.name,
+        attributes: { secure: form.secure, sameSite: form.sameSite },
+      },
+      secure: inspectHop(this.#req, this.#manager.settings.trustProxy),
+    }
+  }
+
+  /** `delete req.session` takes the accessor away, which is how a program ends a session too. */
+  #noticeDeletion(): void {
+    const { property } = this.#manager.settings
+    if (Object.hasOwn(this.#req, property)) return
+    this.visit.state.asked = 'destroy'
+  }
+
+  #close(reason: CookieReason): void {
+    this.visit.cookieClosed ??= 'ERR_HEADERS_SENT'
+    this.#reason = reason
+    this.leave()
+  }
+
+  #unsentReason(): CookieReason {
+    if (this.#found === 'unavailable') return 'read-only'
+    const { stored } = this.visit.state
+    if (stored === 'superseded') return 'superseded'
+    if (stored === 'gone' || stored === 'ended') return 'gone'
+    return stored === 'none' ? 'no-data' : 'clean'
+  }
+
+  /** The headers of this response that come from its session; undefined: none. */
+  #edit(): HeaderEdit | undefined {
+    const { cookie } = this.visit
+    if (cookie === 'none' && !this.#read) return undefined
+    return (headers) => {
+      if (cookie !== 'none') {
+        for (const line of cookie === 'set' ? [this.#setLine()] : this.#clearLines()) {
+          headers.append('Set-Cookie', line)
+        }
+        this.#forbidCaching(headers)
+      }
+      addVary(headers, 'Cookie')
+    }
+  }
+
+  #setLine(): string {
+    const held = this.visit.state.held!
+    const { lifetime, clock, trustProxy } = this.#manager.settings
+    const form = this.#form()
+    if (form.secure !== this.#isSecure()) this.#warnInsecureHop(form.secure, trustProxy)
+    const now = clock.now()
+    const outlives = this.#attributes.persistent || held.facts.own !== undefined
+    const life = outlives ? cookieLife(held.facts, lifetime, now) : undefined
+    return setLine(this.#attributes, form, this.#token(), life, now)
+  }
+
+  /** One line for each kind that came in, as each was set. */
+  #clearLines(): string[] {
+    const kinds = new Set(this.#received.tokens.map(({ secure }) => secure))
+    if (kinds.size === 0) kinds.add(this.#isSecure())
+    const lines = [...kinds].map((secure) =>
+      clearLine(this.#attributes, formOf(this.#attributes, secure)),
+    )
+    return [...new Set(lines)]
+  }
+
+  #token(): string {
+    const { keeper } = this.#manager
+    return keeper.token(this.visit.identity(), audienceOf(this.#attributes))
+  }
+
+  #form() {
+    return formOf(this.#attributes, this.#cameSecure || this.#isSecure())
+  }
+
+  #isSecure(): boolean {
+    return isSecure(this.#req, this.#manager.settings.trustProxy)
+  }
+
+  #warnInsecureHop(sentSecure: boolean, trustProxy: boolean): void {
+    const { forwardedProto, trusted } = inspectHop(this.#req, trustProxy)
+    if (!sentSecure) return
+    this.#manager.warn(
+      'WARN_INSECURE_HOP',
+      `A Secure cookie was sent on a request that looks like plain http (X-Forwarded-Proto: ${forwardedProto ?? 'none'}, ${trusted ? 'trusted' : 'not trusted'}). Browsers keep it only if TLS ends in front of this process.`,
+    )
+  }
+
+  #forbidCaching(headers: HeaderView): void {
+    const set = headers.get('Cache-Control')
+    if (set === undefined) {
+      headers.set('Cache-Control', 'no-store')
+      return
+    }
+    const value = String(set).toLowerCase()
+    if (/\b(?:no-store|private|no-cache)\b/.test(value)) return
+    if (/\b(?:public|s-maxage|max-age)\b/.test(value)) {
+      this.#manager.warn(
+        'WARN_CACHEABLE',
+        'A response that carries the session cookie allows shared caches to keep it (Cache-Control).',
+      )
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#manager.emit('error', {
+      error: error instanceof Error ? error : new Error('Something that is no Error was thrown.'),
+    })
+  }
+}
+
+function addVary(headers: HeaderView, field: string): void {
+  const set = headers.get('Vary')
+  if (set === undefined) {
+    headers.set('Vary', field)
+    return
+  }
+  const value = Array.isArray(set) ? set.join(', ') : set
+  const named = value.split(',').map((one) => one.trim().toLowerCase())
+  if (!named.includes('*') && !named.includes(field.toLowerCase())) {
+    headers.set('Vary', `${value}, ${field}`)
+  }
+}
