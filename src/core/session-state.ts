@@ -101,6 +101,12 @@ export class SessionState {
     return this.#identity
   }
 
+  /** The name to renew to: never the one that the client already has. */
+  nextIdentity(make: () => Identity): Identity {
+    const known = this.#identity
+    return known === undefined || known.handle === this.#held?.identity.handle ? make() : known
+  }
+
   handleOf(session: SessionObject, make: () => Identity): string {
     return this.#formerHandles?.get(session) ?? this.identity(make).handle
   }

@@ -1,4 +1,4 @@
-import { CoatcheckError, type WarningCode } from '../errors.js'
+import { CoatcheckError, hasCode, type WarningCode } from '../errors.js'
 import type { Changes } from './changes.js'
 import { conflictsWith } from './changes.js'
 import type { Clock } from './clock.js'
@@ -188,7 +188,8 @@ export class Visit implements SessionHost {
           this.failure = undefined
         },
         (error: unknown) => {
-          this.failure = error
+          // A session that has ended is an answer to the one who asked, not a failure.
+          if (!hasCode(error, 'ERR_GONE')) this.failure = error
         },
       )
     }
@@ -272,7 +273,7 @@ export class Visit implements SessionHost {
     }
     const renewed = plan.write === 'renew'
     const written = renewed
-      ? await keeper.renew(held, this.identity(), rewrite)
+      ? await keeper.renew(held, this.state.nextIdentity(this.#newIdentity), rewrite)
       : await keeper.change(held, rewrite)
     if (written.state !== 'stored') {
       this.#ended(written.state === 'superseded' ? 'superseded' : 'gone')

@@ -1,0 +1,412 @@
+import { dropResponse } from './dropped-response.js'
+import { editHeaders, type HeaderEdit, type HeaderView } from './header-view.js'
+import {
+  destroyedError,
+  type HeldCall,
+  HeldCalls,
+  isAcceptableChunk,
+  swallow,
+} from './held-calls.js'
+import type { Holder, HoldReport, HoldSettings, HoldState, ResponseHold } from './holder.js'
+import { holdMinimal } from './minimal-response.js'
+import {
+  isGone,
+  isHttp2,
+  type Listen,
+  type MethodName,
+  type Methods,
+  type PipeSource,
+  type ResponseLike,
+  type ServerResponseLike,
+} from './response-like.js'
+import {
+  checkWriteHead,
+  refuseAsSent,
+  refuseChunk,
+  showAsEnded,
+  showAsSent,
+} from './shown-as-sent.js'
+
+export type {
+  HeaderEdit,
+  HeaderView,
+  Holder,
+  HoldReport,
+  HoldSettings,
+  HoldState,
+  ResponseHold,
+  ResponseLike,
+}
+
+/**
+ * Holds `res` back from its first byte on, until `holder.begin()` has answered. With an answer at
+ * once nothing is held, and every call goes straight on.
+ *
+ * A response whose begin failed is dropped: `res` gets back the methods found on it here, and the
+ * error goes to `next`, or is answered bare where nobody would take it. Callbacks of dropped calls
+ * are called with the error, so that nothing waits for them for ever.
+ *
+ * 1xx responses pass. So do headers sent by the undocumented `writeHeader`: the response then counts
+ * as begun without a begin, and `finish` is called at its end.
+ */
+export function holdResponse(
+  res: ResponseLike,
+  holder: Holder,
+  next: (error?: unknown) => void,
+  settings: HoldSettings,
+): ResponseHold {
+  if (!('headersSent' in res)) return holdMinimal(res, holder)
+  return new Hold(res as unknown as ServerResponseLike, holder, next, settings)
+}
+
+/** 16 MiB: 256 times the default of `maxHeldBytes`, and as much as one client may cost here. */
+const MAX_PILED_BYTES = 16 * 1024 * 1024
+
+class Hold implements ResponseHold {
+  state: HoldState = 'open'
+
+  readonly #res: ServerResponseLike
+  readonly #holder: Holder
+  readonly #next: (error?: unknown) => void
+  readonly #settings: HoldSettings
+  /** The methods as they were found, and ours in front of them. */
+  readonly #found: Methods
+  readonly #own: Methods
+  readonly #on: Listen
+
+  #hasBegun = false
+  #answer: Promise<HeaderEdit | undefined> | undefined
+  /** Still to be made, by the writeHead that comes. */
+  #edit: HeaderEdit | undefined
+  #held: HeldCalls | undefined
+  #sources: PipeSource[] | undefined
+  #unshow: (() => void) | undefined
+  #isWatching = false
+  #isReported = false
+  #isFinishing = false
+  #isOver = false
+  #onDroppedEnd: (() => void) | undefined
+
+  constructor(
+    res: ServerResponseLike,
+    holder: Holder,
+    next: (error?: unknown) => void,
+    settings: HoldSettings,
+  ) {
+    this.#res = res
+    this.#holder = holder
+    this.#next = next
+    this.#settings = settings
+    this.#on = res.on
+    const found: Methods = {
+      writeHead: res.writeHead,
+      write: res.write,
+      end: res.end,
+      flushHeaders: res.flushHeaders,
+    }
+    const own: Methods = {
+      writeHead: (...args) => this.#call('writeHead', args),
+      write: (...args) => this.#call('write', args),
+      end: (...args) => this.#call('end', args),
+      flushHeaders: (...args) => this.#call('flushHeaders', args),
+    }
+    this.#found = found
+    this.#own = own
+    if (typeof found.writeHead === 'function') res.writeHead = own.writeHead
+    if (typeof found.write === 'function') res.write = own.write
+    if (typeof found.end === 'function') res.end = own.end
+    if (typeof found.flushHeaders === 'function') res.flushHeaders = own.flushHeaders
+    // Sources can be unpiped only if they are known, and only this event tells of them.
+    if (typeof res.on === 'function') res.on('pipe', (source) => this.#piped(source as PipeSource))
+  }
+
+  #call(method: MethodName, args: unknown[]): unknown {
+    switch (this.state) {
+      case 'open':
+        return this.#first(method, args)
+      case 'holding':
+        return this.#keep(method, args)
+      case 'failed':
+        if (method === 'end') this.#onDroppedEnd?.()
+        return swallow(this.#res, method, args)
+      default:
+        if (this.#isFinishing) return this.#keep(method, args)
+        if (method === 'end' && this.state === 'sent') return this.#last(args)
+        return this.#pass(method, args)
+    }
+  }
+
+  #first(method: MethodName, args: unknown[]): unknown {
+    const res = this.#res
+    if (res.headersSent) {
+      this.#leave()
+      return method === 'end' ? this.#last(args) : this.#pass(method, args)
+    }
+    if (!this.#isAcceptable(method, args)) return this.#found[method].apply(res, args)
+    if (!this.#hasBegun) {
+      this.#hasBegun = true
+      let answer: ReturnType<Holder['begin']>
+      try {
+        answer = this.#holder.begin()
+      } catch (error) {
+        answer = Promise.reject(error)
+      }
+      if (answer === undefined || typeof answer === 'function') this.#edit = answer
+      else this.#answer = answer
+    }
+    return this.#answer === undefined
+      ? this.#release(method, args)
+      : this.#hold(method, args, this.#answer)
+  }
+
+  /** What Node is going to throw at must reach it at once, and begins nothing. */
+  #isAcceptable(method: MethodName, args: unknown[]): boolean {
+    const status = (method === 'writeHead' ? (args[0] as number) : this.#res.statusCode) | 0
+    return status >= 100 && status <= 999 && isAcceptableChunk(method, args[0])
+  }
+
+  // Nothing to wait for
+
+  /** Hands the call that begins the response to Node. */
+  #release(method: MethodName, args: unknown[]): unknown {
+    const res = this.#res
+    // Node's own write, end and flushHeaders look writeHead up on `res`. If another writeHead was put
+    // in front of ours, it is still to set headers: the edit waits for it, and is made in ours.
+    const edit = this.#edit
+    if (edit !== undefined && method !== 'writeHead' && res.writeHead === this.#own.writeHead) {
+      this.#edit = undefined
+      editHeaders(res, edit)
+    }
+    if (method === 'end') return this.#endNow(args)
+    this.#leave()
+    return this.#pass(method, args)
+  }
+
+  #pass(method: MethodName, args: unknown[]): unknown {
+    const res = this.#res
+    const edit = this.#edit
+    try {
+      if (edit === undefined || method !== 'writeHead' || res.headersSent) {
+        return this.#found[method].apply(res, args)
+      }
+      const result = this.#found.writeHead.apply(res, editHeaders(res, edit, args))
+      this.#edit = undefined
+      return result
+    } catch (error) {
+      // Node refused, so the response that follows (an error page) is the one that begins.
+      if (!res.headersSent && !this.#isOver) this.state = 'open'
+      throw error
+    }
+  }
+
+  #endNow(args: unknown[]): unknown {
+    const res = this.#res
+    this.state = 'ended'
+    let result: unknown
+    try {
+      result = this.#found.end.apply(res, args)
+    } catch (error) {
+      this.state = res.headersSent ? 'sent' : 'open'
+      throw error
+    }
+    this.#over()
+    return result
+  }
+
+  /** An `end` after the headers. */
+  #last(args: unknown[]): unknown {
+    const res = this.#res
+    const finished = this.#finish()
+    if (finished === undefined) return this.#endNow(args)
+    this.#isFinishing = true
+    const held = new HeldCalls(res)
+    this.#held = held
+    held.add('end', args)
+    this.#unshow = showAsEnded(res, held)
+    finished.then(() => {
+      this.#isFinishing = false
+      this.#unshow?.()
+      this.#replay(held, (end) => this.#endNow(end.args))
+    })
+    return res
+  }
+
+  /** Settles, and never rejects. */
+  #finish(): Promise<void> | undefined {
+    const failed = (error: unknown) => this.#holder.report({ type: 'late-error', error })
+    try {
+      return this.#holder.finish()?.then(undefined, failed)
+    } catch (error) {
+      failed(error)
+      return undefined
+    }
+  }
+
+  #over(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#holder.ended()
+  }
+
+  /** The headers leave, the end is not in sight. */
+  #leave(): void {
+    this.state = 'sent'
+    this.#watch()
+  }
+
+  /** From here on the client may leave before the end. A response of one `end` needs no watch. */
+  #watch(): void {
+    if (this.#isWatching || typeof this.#on !== 'function') return
+    this.#isWatching = true
+    this.#on.call(this.#res, 'close', () => {
+      if (this.state === 'holding') this.#held?.drop(destroyedError())
+      if (this.state !== 'sent' || this.#isFinishing) return
+      this.state = 'ended'
+      const finished = this.#finish()
+      if (finished === undefined) this.#over()
+      else finished.then(() => this.#over())
+    })
+  }
+
+  #piped(source: PipeSource): void {
+    if (this.state !== 'open' && this.state !== 'holding') return
+    if (this.#sources === undefined) {
+      this.#on.call(this.#res, 'unpipe', (gone) => {
+        this.#sources = this.#sources?.filter((known) => known !== gone)
+      })
+    }
+    this.#sources = [...(this.#sources ?? []), source]
+  }
+
+  // Holding
+
+  #hold(method: MethodName, args: unknown[], answer: Promise<HeaderEdit | undefined>): unknown {
+    const res = this.#res
+    if (method === 'writeHead') {
+      // The handler learns here, not later, that Node would not take these headers.
+      try {
+        checkWriteHead(res, args)
+      } catch (error) {
+        answer.then(undefined, () => {})
+        throw error
+      }
+    }
+    this.state = 'holding'
+    this.#watch()
+    const held = new HeldCalls(res)
+    this.#held = held
+    const began = { code: res.statusCode, message: isHttp2(res) ? undefined : res.statusMessage }
+    if (method === 'writeHead') {
+      res.statusCode = (args[0] as number) | 0
+      if (!isHttp2(res) && typeof args[1] === 'string') res.statusMessage = args[1]
+    }
+    const shown = res.statusCode
+    answer.then(
+      (edit) => {
+        this.#answer = undefined
+        this.#edit = edit
+        this.#unshow?.()
+        const late = res.statusCode
+        res.statusCode = began.code
+        if (!isHttp2(res)) res.statusMessage = began.message
+        this.#replay(held, (first) => this.#release(first.method, first.args))
+        // As in plain Node, an assignment after the headers is read back, and changes nothing.
+        if (late !== shown) res.statusCode = late
+      },
+      (error) => {
+        this.#unshow?.()
+        this.#failed(error)
+      },
+    )
+    this.#unshow = showAsSent(res, held, this.#on)
+    return method === 'writeHead' ? held.add(method, args) : this.#keep(method, args)
+  }
+
+  #keep(method: MethodName, args: unknown[]): unknown {
+    const res = this.#res
+    const held = this.#held
+    if (method === 'writeHead') return refuseAsSent(res, method, args)
+    if (!isAcceptableChunk(method, args[0])) return refuseChunk(args[0])
+    if (held === undefined || isGone(res)) {
+      const result = swallow(res, method, args, destroyedError())
+      return method === 'write' ? false : result
+    }
+    const ignoresFalse = held.owesDrain
+    const result = held.add(method, args)
+    // One chunk, of any size, is no more than the handler had in memory by itself.
+    if (method === 'write' && ignoresFalse) this.#checkPile(held)
+    return result
+  }
+
+  #checkPile(held: HeldCalls): void {
+    const bytes = held.heldBytes
+    if (bytes > MAX_PILED_BYTES) {
+      this.#holder.report({ type: 'overflow', bytes })
+      held.drop(destroyedError())
+      this.#res.destroy()
+    } else if (bytes > this.#settings.maxHeldBytes && !this.#isReported) {
+      this.#isReported = true
+      this.#holder.report({ type: 'held-bytes', bytes })
+    }
+  }
+
+  /** Makes the held calls, the first of them by `begin`. */
+  #replay(held: HeldCalls, begin: (first: HeldCall) => unknown): void {
+    if (isGone(this.#res)) held.drop(destroyedError())
+    const first = held.shift()
+    if (first === undefined) {
+      this.state = 'ended'
+      this.#over()
+      return
+    }
+    let isFull = false
+    try {
+      isFull = begin(first) === false
+      for (let call = held.shift(); call !== undefined; call = held.shift()) {
+        if (this.#isFinishing) this.#keep(call.method, call.args)
+        else if (this.#call(call.method, call.args) === false) isFull = true
+      }
+    } catch (error) {
+      this.#refused(held, error)
+      return
+    }
+    if (held.owesDrain && !held.isEnded && !isFull) held.drain()
+  }
+
+  // Failure
+
+  /** Node threw at a held call. */
+  #refused(held: HeldCalls, error: unknown): void {
+    const res = this.#res
+    if (!res.headersSent && !this.#isOver) {
+      const edit = this.#edit
+      if (edit !== undefined) editHeaders(res, edit)
+      this.#failed(error)
+      return
+    }
+    res.destroy()
+    held.drop(error)
+    this.state = 'ended'
+    this.#holder.report({ type: 'failed', error, answer: 'destroyed' })
+    this.#over()
+  }
+
+  #failed(error: unknown): void {
+    this.state = 'failed'
+    this.#onDroppedEnd = dropResponse({
+      res: this.#res,
+      held: this.#held ?? new HeldCalls(this.#res),
+      sources: this.#sources ?? [],
+      found: this.#found,
+      own: this.#own,
+      on: this.#on,
+      next: this.#next,
+      settings: this.#settings,
+      error,
+      answered: (answer) => {
+        this.#holder.report({ type: 'failed', error, answer })
+        this.#over()
+      },
+    })
+  }
+}

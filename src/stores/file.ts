@@ -1,0 +1,314 @@
+import * as nodeFiles from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
+import type { Clock } from '../core/clock.js'
+import { systemClock } from '../core/clock.js'
+import type {
+  ByUser,
+  Entry,
+  Enumerable,
+  Replaced,
+  Reporting,
+  Store,
+  Stored,
+  StoreReport,
+  Sweepable,
+} from '../core/store.js'
+import { CoatcheckError } from '../errors.js'
+import { DurableFiles } from './internal/durable-files.js'
+import { FileLayout, hashName, isHashName, shardFiles } from './internal/file-layout.js'
+import { clearLeftover } from './internal/file-leftovers.js'
+import { FileLocks } from './internal/file-lock.js'
+import type { FileSystem } from './internal/file-system.js'
+import { codeOf, storeError } from './internal/file-system.js'
+import { FileUserIndex } from './internal/file-user-index.js'
+import type { RecordFile } from './internal/record-file.js'
+import { decodeRecordFile, encodeRecordFile } from './internal/record-file.js'
+import { Reports } from './internal/reports.js'
+import { checkClock, checkOptions, wrongOption } from './internal/store-options.js'
+
+/** Where a {@link FileStore} keeps its records, and how surely. */
+export interface FileStoreOptions {
+  /**
+   * The folder for the records, which belongs to the store alone. It is made with the first write,
+   * readable by nobody else (0700, files 0600).
+   */
+  path: string
+  /**
+   * Whether a write waits until the disk has it. Without it a power cut can undo the last writes
+   * or leave empty files, which read as misses; a killed process does no harm either way.
+   * @default true
+   */
+  fsync?: boolean
+  /** Injected by tests. @default the clock of the machine */
+  clock?: Clock
+}
+
+/** `unreadable`: a file is there, but it holds no record that this version understands. */
+type Found = RecordFile | 'unreadable' | undefined
+
+/**
+ * Keeps each record in a file, for one machine and as many processes as it runs. A write is there
+ * as a whole or not at all, even if the process is killed in its middle; what the processes do to
+ * one record happens one after the other.
+ *
+ * It keeps nothing open and runs no timer. A file that it cannot understand counts as absent, is
+ * reported as an `error`, and stays where it is.
+ *
+ * Errors: `ERR_STORE` with the system's error as its `cause`, after which nothing has changed.
+ */
+export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reporting {
+  readonly #clock: Clock
+  readonly #fs: FileSystem
+  readonly #layout: FileLayout
+  readonly #files: DurableFiles
+  readonly #locks: FileLocks
+  readonly #users: FileUserIndex
+  readonly #reports = new Reports()
+
+  /** The second parameter is for tests: a file system that fails. */
+  constructor(options: FileStoreOptions, fs: FileSystem = nodeFiles) {
+    checkOptions('FileStore', options)
+    const { path, fsync = true, clock = systemClock } = options
+    if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+      throw wrongOption('FileStore', 'path', path, 'the path of a folder')
+    }
+    if (typeof fsync !== 'boolean') throw wrongOption('FileStore', 'fsync', fsync, 'true or false')
+    const onError = (error: unknown) => this.#failed('write', error)
+    this.#clock = checkClock('FileStore', clock)
+    this.#fs = fs
+    this.#layout = new FileLayout(resolve(path))
+    this.#files = new DurableFiles(fs, fsync, onError)
+    this.#locks = new FileLocks(this.#files, onError)
+    this.#users = new FileUserIndex(fs, this.#files, this.#layout)
+  }
+
+  load(key: string): Promise<Stored | undefined> {
+    return coded('load', async () => {
+      const path = this.#layout.recordOf(key)
+      const found = await this.#read(path)
+      if (found === undefined) return undefined
+      if (found === 'unreadable') {
+        const message = 'FileStore: a file holds no record of this version'
+        const error = new CoatcheckError('ERR_STORE', message, { op: 'load', store: 'FileStore' })
+        this.#reports.send({ type: 'error', op: 'load', error })
+        return undefined
+      }
+      if (this.#isLive(found)) return { text: found.body.toString(), expiresAt: found.expiresAt }
+      await this.#attempt('expire', () => this.#expire(path))
+      return undefined
+    })
+  }
+
+  create(key: string, entry: Entry): Promise<boolean> {
+    return coded('create', async () => {
+      const path = this.#layout.recordOf(key)
+      const bytes = encodeRecordFile(recordOf(key, entry))
+      // The index has to agree with the record, so a record with a user is written under the lock.
+      if (entry.user === undefined) {
+        if ((await this.#files.insert(path, bytes)) === 'inserted') return true
+      }
+      return await this.#locks.run(path, async ({ confirm }) => {
+        const found = await this.#read(path)
+        if (found === 'unreadable' || this.#isLive(found)) return false
+        if (entry.user !== undefined) await this.#users.add(entry.user, path)
+        // No lock is needed to put a file where none is, so somebody may do so right now.
+        const result = found ? 'unsupported' : await this.#files.insert(path, bytes, confirm)
+        if (result === 'taken') return false
+        if (result === 'unsupported') await this.#files.overwrite(path, bytes, confirm)
+        if (found !== undefined) await this.#afterEnd(found, path, entry.user)
+        return true
+      })
+    })
+  }
+
+  replace(key: string, entry: Entry, seen: Stored): Promise<Replaced> {
+    return coded('replace', () => {
+      const path = this.#layout.recordOf(key)
+      return this.#locks.run(path, async ({ confirm }) => {
+        const found = await this.#read(path)
+        if (!this.#isLive(found)) return 'gone'
+        if (found.body.toString() !== seen.text) return 'changed'
+        const { user } = found
+        if (entry.user !== undefined && entry.user !== user) {
+          await this.#users.add(entry.user, path)
+        }
+        await this.#files.overwrite(path, encodeRecordFile(recordOf(key, entry)), confirm)
+        if (user !== undefined && user !== entry.user) await this.#leaveUser(user, path)
+        return 'replaced'
+      })
+    })
+  }
+
+  touch(key: string, expiresAt: number): Promise<boolean> {
+    return coded('touch', () => {
+      const path = this.#layout.recordOf(key)
+      return this.#locks.run(path, async ({ confirm }) => {
+        const found = await this.#read(path)
+        if (!this.#isLive(found)) return false
+        await this.#files.overwrite(path, encodeRecordFile({ ...found, expiresAt }), confirm)
+        return true
+      })
+    })
+  }
+
+  destroy(key: string): Promise<boolean> {
+    return coded('destroy', async () => {
+      const path = this.#layout.recordOf(key)
+      // Nothing but `create` makes an absent record present, so no lock is needed to say so.
+      if ((await this.#read(path)) === undefined) return false
+      return await this.#locks.run(path, async ({ confirm }) => {
+        const found = await this.#read(path)
+        await confirm()
+        if (!(await this.#files.removeForGood(path))) return false
+        if (found === undefined || found === 'unreadable') return false
+        const live = this.#isLive(found)
+        if (!live) await this.#afterEnd(found, path, undefined)
+        else if (found.user !== undefined) await this.#leaveUser(found.user, path)
+        return live
+      })
+    })
+  }
+
+  /** Besides expired records it removes what killed processes left behind, which does not count. */
+  sweep({ limit = Infinity }: { limit?: number } = {}): Promise<number> {
+    return coded('sweep', async () => {
+      let removed = 0
+      for await (const { path, name } of shardFiles(this.#fs, this.#layout)) {
+        if (removed >= limit) return removed
+        if (!isHashName(name)) {
+          await this.#attempt('sweep', () => clearLeftover(this.#files, this.#locks, path))
+        } else if (await this.#attempt('sweep', () => this.#sweepRecord(path))) {
+          removed += 1
+        }
+      }
+      for await (const { entry, record } of this.#users.entries()) {
+        await this.#attempt('sweep', () => this.#sweepIndexEntry(entry, record))
+      }
+      return removed
+    })
+  }
+
+  async *entries(): AsyncGenerator<{ key: string } & Stored, void, undefined> {
+    try {
+      for await (const { path, name } of shardFiles(this.#fs, this.#layout)) {
+        if (!isHashName(name)) continue
+        const found = await this.#read(path)
+        if (!this.#isLive(found)) continue
+        yield { key: found.key, text: found.body.toString(), expiresAt: found.expiresAt }
+      }
+    } catch (error) {
+      throw storeError('entries', error)
+    }
+  }
+
+  keysOfUser(user: string): Promise<string[]> {
+    return coded('keysOfUser', async () => {
+      const keys: string[] = []
+      for (const path of await this.#users.recordsOf(user)) {
+        const found = await this.#read(path)
+        const theirs = this.#isLive(found) && found.user === user
+        const key = theirs ? found.key : await this.#pruned(user, path)
+        if (key !== undefined) keys.push(key)
+      }
+      return keys
+    })
+  }
+
+  /** Reports `expired`, and `error` for what failed although the operation succeeded. */
+  onReport(listener: (report: StoreReport) => void): () => void {
+    return this.#reports.listen(listener)
+  }
+
+  async #read(path: string): Promise<Found> {
+    try {
+      const bytes = await this.#files.read(path)
+      if (bytes === undefined) return undefined
+      const record = decodeRecordFile(bytes)
+      return record && hashName(record.key) === basename(path) ? record : 'unreadable'
+    } catch (error) {
+      if (codeOf(error) === 'EISDIR') return 'unreadable'
+      throw error
+    }
+  }
+
+  #isLive(found: Found): found is RecordFile {
+    if (found === undefined || found === 'unreadable') return false
+    return found.expiresAt > this.#clock.now()
+  }
+
+  async #sweepRecord(path: string): Promise<boolean> {
+    const found = await this.#read(path)
+    if (found === undefined || found === 'unreadable' || this.#isLive(found)) return false
+    return await this.#expire(path)
+  }
+
+  /** Removes the record if it still is expired: a touch may have come first. */
+  #expire(path: string): Promise<boolean> {
+    return this.#locks.run(path, async ({ confirm }) => {
+      const found = await this.#read(path)
+      if (found === undefined || found === 'unreadable' || this.#isLive(found)) return false
+      await confirm()
+      if (!(await this.#files.remove(path))) return false
+      await this.#afterEnd(found, path, undefined)
+      return true
+    })
+  }
+
+  /** An expired record was removed, or overwritten by one of `nextUser`. */
+  async #afterEnd(ended: RecordFile, path: string, nextUser: string | undefined): Promise<void> {
+    const { key, user, body } = ended
+    if (user !== undefined && user !== nextUser) await this.#leaveUser(user, path)
+    this.#reports.send({ type: 'expired', key, text: body.toString() })
+  }
+
+  /** An entry that stays is found out by the next `keysOfUser`, so a failure undoes nothing. */
+  async #leaveUser(user: string, path: string): Promise<void> {
+    await this.#attempt('index', () => this.#users.remove(user, path))
+  }
+
+  /** Takes a dead entry out of the index. Gives the key if the record has become live meanwhile. */
+  #pruned(user: string, path: string): Promise<string | undefined> {
+    return this.#attempt('index', () =>
+      this.#locks.run(path, async () => {
+        const found = await this.#read(path)
+        if (found === 'unreadable') return undefined
+        if (this.#isLive(found) && found.user === user) return found.key
+        await this.#users.remove(user, path)
+        return undefined
+      }),
+    )
+  }
+
+  async #sweepIndexEntry(entry: string, record: string): Promise<void> {
+    if ((await this.#files.writtenAt(record)) !== undefined) return
+    await this.#locks.run(record, async () => {
+      if ((await this.#files.writtenAt(record)) === undefined) await this.#users.removeEntry(entry)
+    })
+  }
+
+  /** For what the caller did not ask for: a failure is reported, and gives undefined. */
+  async #attempt<T>(op: string, run: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await run()
+    } catch (error) {
+      this.#failed(op, error)
+      return undefined
+    }
+  }
+
+  #failed(op: string, error: unknown): void {
+    this.#reports.send({ type: 'error', op, error: storeError(op, error) })
+  }
+}
+
+function recordOf(key: string, { text, expiresAt, user }: Entry): RecordFile {
+  return { key, expiresAt, user, body: Buffer.from(text) }
+}
+
+async function coded<T>(op: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    throw storeError(op, error)
+  }
+}

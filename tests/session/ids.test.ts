@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { MemoryStore } from '../../src/index.js'
+import { type AnyData, SECRET, serveApp } from '../support/serve.js'
+import { WatchedStore } from '../support/watched-store.js'
+
+const routes: Parameters<typeof serveApp>[0] = (app, sessions) => {
+  app.get('/set/:key', (req, res) => {
+    sessions.of(req).session[req.params.key] = true
+    res.end(sessions.of(req).session.id)
+  })
+  app.get('/login', (req, res) => {
+    Object.assign(sessions.of(req).session, JSON.parse(String(req.query.as)))
+    res.end()
+  })
+  app.get('/passport', (req, res) => {
+    // What Passport 0.7 does: regenerate, set, save.
+    sessions.of(req).session.regenerate(() => {
+      sessions.of(req).session.passport = { user: 1 }
+      sessions.of(req).session.save(() => res.end())
+    })
+  })
+  app.get('/regenerate/:keep', async (req, res) => {
+    const { keep } = req.params
+    const old = sessions.of(req).session
+    await old.regenerate({
+      keep: keep === 'all' ? true : keep === 'none' ? false : keep.split(','),
+    })
+    res.json({ old: { ...old }, changed: old.id !== sessions.of(req).session.id })
+  })
+  app.get('/id', (req, res) => void res.end(sessions.of(req).session.id))
+}
+
+const tokenOf = (line: string | undefined) => /^(?:__Host-)?sid=([^;]*)/.exec(line ?? '')?.[1] ?? ''
+
+describe('an id', () => {
+  it('that somebody planted is never adopted', async () => {
+    const store = new WatchedStore(new MemoryStore())
+    const { browser, sessions } = await serveApp(routes, { store })
+    const rejected: string[] = []
+    sessions.on('reject', ({ reason }) => rejected.push(reason))
+    // Well formed and well signed, by a manager with the same secret and another store.
+    const elsewhere = await serveApp(routes)
+    const planted = tokenOf((await elsewhere.browser().get('/set/a')).setCookies[0])
+    for (const token of [planted, 'A'.repeat(32), `${'A'.repeat(32)}.${'B'.repeat(43)}`]) {
+      const answer = await browser().get('/set/b', { headers: { cookie: `sid=${token}` } })
+      const given = tokenOf(answer.setCookies[0])
+      expect(given).toMatch(/^[\w-]{32}\.[\w-]{43}$/)
+      expect(given.slice(0, 32)).not.toBe(token.slice(0, 32))
+    }
+    expect(rejected).toEqual(['unknown', 'format', 'signature'])
+    expect(store.count('load')).toBe(1)
+  })
+
+  it('lies in the store as a hash only, and neither handle nor key opens anything', async () => {
+    const keys: string[] = []
+    class Spy extends MemoryStore {
+      override create(key: string, entry: Parameters<MemoryStore['create']>[1]) {
+        keys.push(key, entry.text)
+        return super.create(key, entry)
+      }
+    }
+    const { browser } = await serveApp(routes, { store: new Spy() })
+    const answer = await browser().get('/set/a')
+    const token = tokenOf(answer.setCookies[0])
+    const [id] = token.split('.')
+    expect(keys[0]).toBe(createHash('sha256').update(id!).digest('base64url'))
+    expect(keys.join()).not.toContain(id)
+    expect(answer.text()).toBe(keys[0])
+    for (const forged of [keys[0]!, `${keys[0]!}.${token.split('.')[1]}`]) {
+      expect((await browser().get('/', { headers: { cookie: `sid=${forged}` } })).json()).toEqual(
+        {},
+      )
+    }
+  })
+
+  it('of a cookie with another name opens nothing here', async () => {
+    const store = new MemoryStore()
+    const users = await serveApp(routes, { store })
+    const admins = await serveApp(routes, { store, clock: users.clock, cookie: { name: 'admin' } })
+    const token = tokenOf((await users.browser().get('/set/a')).setCookies[0])
+    const stolen = await admins.browser().get('/', { headers: { cookie: `admin=${token}` } })
+    expect(stolen.json()).toEqual({})
+  })
+
+  it.each([
+    { userId: 1 },
+    { user: { id: 1, name: 'Ada' } },
+    { user: { name: 'no id at all' } },
+    { loggedIn: true },
+    { username: 'ada' },
+  ])('is a new one after a login by %j, and the old one opens nothing', async (as) => {
+    const { browser, origin } = await serveApp(routes)
+    const visitor = browser()
+    await visitor.get('/set/cart')
+    const old = visitor.jar.header(`${origin}/`)!
+    const login = await visitor.get(`/login?as=${encodeURIComponent(JSON.stringify(as))}`)
+    expect(login.setCookies).toHaveLength(1)
+    expect(visitor.jar.header(`${origin}/`)).not.toBe(old)
+    expect((await visitor.get('/')).json()).toEqual({ cart: true, ...as })
+    expect((await browser().get('/', { headers: { cookie: old } })).json()).toEqual({})
+  })
+
+  it('is a new one after Passport’s login: one create, and the old one ended', async () => {
+    const store = new WatchedStore(new MemoryStore())
+    const { browser } = await serveApp(routes, { store })
+    const visitor = browser()
+    await visitor.get('/set/cart')
+    store.calls.length = 0
+    expect((await visitor.get('/passport')).setCookies).toHaveLength(1)
+    expect(store.calls).toEqual(['load', 'create', 'replace'])
+    expect((await visitor.get('/')).json()).toEqual({ passport: { user: 1 } })
+  })
+
+  it('stays when only the name of the user changes', async () => {
+    const { browser } = await serveApp(routes)
+    const visitor = browser()
+    await visitor.get(`/login?as=${encodeURIComponent('{"user":{"id":1,"name":"A"}}')}`)
+    const before = (await visitor.get('/id')).text()
+    const renamed = await visitor.get(
+      `/login?as=${encodeURIComponent('{"user":{"id":"1","name":"B"}}')}`,
+    )
+    expect(renamed.setCookies).toEqual([])
+    expect((await visitor.get('/id')).text()).toBe(before)
+  })
+})
+
+describe('regenerate', () => {
+  it.each([
+    ['none', {}],
+    ['all', { a: true, b: true }],
+    ['a', { a: true }],
+  ])('keeps %s, and the old object stays readable', async (keep, expected) => {
+    const { browser } = await serveApp(routes)
+    const visitor = browser()
+    await visitor.get('/set/a')
+    await visitor.get('/set/b')
+    const answer = await visitor.get(`/regenerate/${keep}`)
+    expect(answer.json()).toEqual({ old: { a: true, b: true }, changed: true })
+    expect((await visitor.get('/')).json()).toEqual(expected)
+  })
+
+  it('goes on with what another request has added to a kept session meanwhile', async () => {
+    const store = new WatchedStore(new MemoryStore())
+    const { browser, origin } = await serveApp(routes, { store })
+    const visitor = browser()
+    await visitor.get('/set/a')
+    const cookie = visitor.jar.header(`${origin}/`)!
+    const create = store.pause('create')
+    const renewing = visitor.get('/regenerate/all')
+    await create.reached
+    // Another process, so that no queue is in the way.
+    const other = await serveApp(routes, { store, clock: (await serveApp()).clock })
+    await other.browser().get('/set/meanwhile', { headers: { cookie } })
+    create.resume()
+    await renewing
+    expect((await visitor.get('/')).json()).toEqual({ a: true, meanwhile: true })
+  })
+})
+
+describe('a secret', () => {
+  const other = 'another secret of these tests, 32 bytes'
+
+  it('can be retired: an old cookie works, comes back signed anew, and works alone then', async () => {
+    const store = new MemoryStore()
+    const before = await serveApp(routes, { store })
+    const { clock } = before
+    const visitor = before.browser()
+    await visitor.get('/set/a')
+    const cookie = { headers: { cookie: visitor.jar.header(`${before.origin}/`)! } }
+    const both = await serveApp(routes, { store, clock, secret: [other, SECRET] })
+    const seen = await both.browser().get('/', cookie)
+    expect(seen.json()).toEqual({ a: true })
+    const renewed = { headers: { cookie: `sid=${tokenOf(seen.setCookies[0])}` } }
+    const after = await serveApp(routes, { store, clock, secret: other })
+    expect((await after.browser().get('/', renewed)).json()).toEqual({ a: true })
+    expect((await after.browser().get('/', cookie)).json()).toEqual({})
+  })
+})
+
+describe('several cookies of the name', () => {
+  it('are tried until the live one is found', async () => {
+    const { browser, origin, sessions } = await serveApp(routes)
+    const [first, second] = [browser(), browser()]
+    await first.get('/set/a')
+    await second.get(`/login?as=${encodeURIComponent('{"userId":1}')}`)
+    const stale = `sid=${'x'.repeat(32)}.${'y'.repeat(43)}`
+    const a = first.jar.header(`${origin}/`)!
+    const b = second.jar.header(`${origin}/`)!
+    const read = async (cookie: string) =>
+      (await browser().get('/', { headers: { cookie } })).json<AnyData>()
+    expect(await read(`${stale}; sid=junk; ${a}`)).toEqual({ a: true })
+    const ids: unknown[] = []
+    sessions.on('duplicate', (event) => ids.push(event.ids))
+    expect(await read(`${a}; ${b}`)).toEqual({ userId: 1 })
+    expect(ids).toEqual([[expect.any(String), expect.any(String)]])
+  })
+})

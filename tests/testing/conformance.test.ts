@@ -1,0 +1,139 @@
+import * as nodeTest from 'node:test'
+import { describe, expect, it } from 'vitest'
+import { type StoreHarness, type TestRunner, testStore } from '../../src/testing/index.js'
+import { brokenStores } from './broken-stores.js'
+import { collectingRunner, failedGroups, type Outcome } from './collecting-runner.js'
+import { harnessOf, ReferenceStore, type Setting } from './reference-store.js'
+
+const honest = (setting: Setting) => new ReferenceStore(setting)
+
+testStore({ describe, it }, 'An honest store', harnessOf(honest))
+
+describe('a store with one defect fails in the clause of that defect', () => {
+  it.each(brokenStores)('$clause: a store that $defect', async (broken) => {
+    const outcomes = await conformance(harnessOf(broken.make, broken.options))
+    const failed = failedGroups(outcomes)
+    if (process.env.SHOW) console.log("SHOW", broken.clause, broken.defect, "::", failed.filter((c) => c !== broken.clause).join(" "), "|| expected", (broken.also ?? []).join(" "))
+    expect(failed).toContain(broken.clause)
+    expect(failed.sort()).toEqual([broken.clause, ...(broken.also ?? [])].sort())
+  })
+
+  it('for every clause that has tests', async () => {
+    const groups = (await conformance(harnessOf(honest))).map(({ path }) => path[1]!.split(' ')[0]!)
+    const clauses = new Set(groups.filter((group) => /^S\d+$/.test(group)))
+    expect(new Set(brokenStores.map(({ clause }) => clause))).toEqual(clauses)
+  })
+})
+
+describe('the suite', () => {
+  it('names the operation that never settles', async () => {
+    const never = brokenStores.find(({ defect }) => defect.startsWith('never answers'))!
+    const outcomes = await conformance(harnessOf(never.make, { ...never.options, limit: 50 }))
+    const messages = outcomes.map(({ error }) => (error as Error | undefined)?.message)
+    expect(messages).toContain('touch did not settle within 50 ms')
+  })
+
+  it('shows a skipped clause with its reason', async () => {
+    const reason = 'nobody ever sweeps here'
+    const outcomes = await conformance(harnessOf(honest, { skips: { S19: reason } }))
+    const sweeping = outcomes.filter(({ path }) => path[1]?.startsWith('S19 '))
+    expect(sweeping.length).toBeGreaterThan(5)
+    expect(sweeping.every(({ skipped }) => skipped === reason)).toBe(true)
+  })
+
+  it('skips what needs something that is named as lacking, with its reason', async () => {
+    const bare = bareHarness({
+      sweep: 'no sweep',
+      entries: 'no entries',
+      keysOfUser: 'no index',
+      another: 'one process',
+      elsewhere: 'one place',
+      plant: 'no way in',
+      trips: 'no wire',
+      processes: 'one process',
+    })
+    const outcomes = await conformance(bare)
+    expect(failedGroups(outcomes)).toEqual([])
+    expect(outcomes.filter(({ skipped }) => skipped === 'no index').length).toBeGreaterThan(10)
+    expect(outcomes.filter(({ skipped }) => skipped === 'no wire').length).toBeGreaterThan(10)
+    expect(outcomes.filter(({ skipped }) => skipped === undefined).length).toBeGreaterThan(100)
+  })
+
+  it('fails what needs something that is lacking and not named', async () => {
+    const outcomes = await conformance(bareHarness({}))
+    const messages = outcomes.map(({ error }) => String((error as Error | undefined)?.message))
+    expect(failedGroups(outcomes)).toContain('S23')
+    expect(messages.join()).toContain('the store has no sweep; if that is meant, say why')
+    expect(messages.join()).toContain('the harness offers no trips; if that is meant, say why')
+  })
+
+  it('fails a harness that names as lacking what is there', async () => {
+    const outcomes = await conformance(harnessOf(honest, { lacks: { sweep: 'forgotten' } }))
+    expect(failedGroups(outcomes)).toEqual(['the'])
+  })
+
+  it('disposes of a store after each test, failed ones too', async () => {
+    const harness = harnessOf(brokenStores[0]!.make)
+    let open = 0
+    await conformance({
+      ...harness,
+      async open() {
+        open++
+        return { ...(await harness.open()), dispose: () => void open-- }
+      },
+    })
+    expect(open).toBe(0)
+  })
+
+  it('passes for a store whose expiry has whole seconds, rounded up', async () => {
+    class Seconds extends ReferenceStore {
+      override put(...[key, entry]: Parameters<ReferenceStore['put']>): void {
+        const expiresAt = Math.ceil(entry.expiresAt / 1000) * 1000
+        super.put(key, { ...entry, expiresAt })
+      }
+    }
+    const make = (setting: Setting) => new Seconds(setting)
+    expect(failures(await conformance(harnessOf(make, { unit: 1000 })))).toEqual([])
+    expect(failedGroups(await conformance(harnessOf(make)))).toContain('S7')
+  })
+
+  it('tells the reason in the title for a runner that can only skip', () => {
+    const titles: string[] = []
+    const it = Object.assign(() => {}, { skip: (name: string) => titles.push(name) })
+    const describe = (_: string, body: () => void) => body()
+    testStore({ describe, it }, 'x', harnessOf(honest, { skips: { S1: 'no time' } }))
+    expect(titles[0]).toMatch(/ \(skipped: no time\)$/)
+  })
+
+  it('takes node:test as a runner', () => {
+    const runner: TestRunner = { describe: nodeTest.describe, it: nodeTest.it }
+    expect(runner.it).toBe(nodeTest.it)
+  })
+})
+
+async function conformance(harness: StoreHarness): Promise<Outcome[]> {
+  const { runner, run } = collectingRunner()
+  testStore(runner, 'the store', harness)
+  return run()
+}
+
+function failures(outcomes: Outcome[]): string[] {
+  return outcomes.filter(({ error }) => error !== undefined).map(({ name }) => name)
+}
+
+/** Only what every store must have. */
+function bareHarness(lacks: NonNullable<StoreHarness['lacks']>): StoreHarness {
+  const full = harnessOf(honest)
+  return {
+    lacks,
+    async open() {
+      const { store, clock, advance } = await full.open()
+      const { load, create, replace, touch, destroy } = store
+      const bare = { load, create, replace, touch, destroy }
+      for (const name of Object.keys(bare) as (keyof typeof bare)[]) {
+        Object.assign(bare, { [name]: store[name].bind(store) })
+      }
+      return { store: bare, clock, advance }
+    },
+  }
+}
