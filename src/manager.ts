@@ -119,13 +119,13 @@ export class Manager<Data extends object = Record<string, unknown>> {
     const { lifetime } = this.settings
     const held = await this.keeper.list(userName(user))
     return held
-      .map(({ identity, facts, stored, data }) => ({
+      .map(({ identity, facts, stored, loaded }) => ({
         id: identity.handle,
         createdAt: facts.created,
         authenticatedAt: facts.authenticated,
         lastSeenAt: lastSeen(facts, stored.expiresAt),
         expiresAt: endOf(facts, stored.expiresAt, lifetime),
-        data: data as Partial<Data>,
+        data: loaded as Partial<Data>,
       }))
       .sort((a, b) => b.lastSeenAt - a.lastSeenAt)
   }

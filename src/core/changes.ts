@@ -98,16 +98,29 @@ function isSameMember(data: Data, key: string, json: string): boolean {
   return Object.hasOwn(data, key) && sameJson(data[key], JSON.parse(json))
 }
 
+/** Data with changes put onto it, as the next request will load it. Shares what did not change. */
+export function plainAfter(data: Data, { set, deleted }: Changes): Data {
+  const after = { ...data }
+  for (const key of deleted) delete after[key]
+  for (const [key, json] of set) define(after, key, JSON.parse(json))
+  return after
+}
+
 /** Plain data from JSON texts, as the next request will load it. */
 export function parseEntries(entries: ReadonlyMap<string, string>): Data {
   const data: Data = {}
-  for (const [key, json] of entries) {
+  for (const [key, json] of entries) define(data, key, JSON.parse(json))
+  return data
+}
+
+/** Sets an own property, also one named `__proto__`. */
+function define(data: Data, key: string, value: unknown): void {
+  if (key !== '__proto__') data[key] = value
+  else
     Object.defineProperty(data, key, {
-      value: JSON.parse(json),
+      value,
       enumerable: true,
       configurable: true,
       writable: true,
     })
-  }
-  return data
 }

@@ -1,4 +1,4 @@
-import { applied, type Changes, parseEntries } from './changes.js'
+import { applied, type Changes, plainAfter } from './changes.js'
 import type { Draft, Held } from './keeper.js'
 import { idleToNote, type LifetimeSettings } from './lifetime.js'
 import type { Data, Facts } from './record.js'
@@ -23,8 +23,9 @@ export interface DraftOptions {
 /** The next record of a session, made from the newest one; undefined: there is none yet. */
 export function draftOf(latest: Held | undefined, options: DraftOptions): Draft {
   const { changes, kept, own, restart, issued, lifetime, userOf, now } = options
-  const entries = applied(keep(latest?.untouched ?? {}, kept), changes)
-  const { user, signedIn } = whoIs(parseEntries(entries), userOf)
+  const data = keep(latest?.untouched ?? {}, kept)
+  const entries = applied(data, changes)
+  const { user, signedIn } = whoIs(plainAfter(data, changes), userOf)
   const before = latest?.facts
   const starts = restart || before === undefined
   const provenNow = starts && (user !== undefined || signedIn) ? now : undefined

@@ -1,3 +1,4 @@
+import type { Base } from './changes.js'
 import type { Data, Facts } from './record.js'
 import { decodeRecord } from './record.js'
 import type { Awaitable, Stored } from './store.js'
@@ -10,27 +11,27 @@ export interface Identity {
 }
 
 /** A session as it was found or left at the keeper's: what the next write is compared with. */
-export class Held {
+export class Held implements Base {
   readonly identity: Identity
   readonly facts: Facts
   readonly stored: Stored
   /** The token came in a form that should be replaced (an older secret). */
   readonly reissue: boolean
-  #data: Data | undefined
+  #loaded: Data | undefined
   #untouched: Data | undefined
 
-  constructor(identity: Identity, facts: Facts, stored: Stored, reissue = false, data?: Data) {
+  constructor(identity: Identity, facts: Facts, stored: Stored, reissue = false, loaded?: Data) {
     this.identity = identity
     this.facts = facts
     this.stored = stored
     this.reissue = reissue
-    this.#data = data
+    this.#loaded = loaded
   }
 
   /** The data, in the objects that a handler gets and changes. */
-  get data(): Data {
-    this.#data ??= this.#parse()
-    return this.#data
+  get loaded(): Data {
+    this.#loaded ??= this.#parse()
+    return this.#loaded
   }
 
   /** The data as stored, in objects that no handler ever gets. */

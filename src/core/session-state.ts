@@ -1,19 +1,18 @@
 import { type ErrorCode, OptionError } from '../errors.js'
 import {
-  applied,
   type Base,
   type Changes,
   changesSince,
   EMPTY_BASE,
   hasChanges,
   narrowed,
-  parseEntries,
+  plainAfter,
 } from './changes.js'
 import type { CommitState } from './commit-plan.js'
 import type { Held, Identity, Opened } from './keeper.js'
 import type { Data } from './record.js'
 import { RESERVED, type SessionHost, SessionObject } from './session.js'
-import { type UserChange, type UserOf, userChange, whoIs } from './user.js'
+import { concernsUser, type UserChange, type UserOf, userChange, whoIs } from './user.js'
 
 /** Where it starts: what the token led to, that there was no token, or that the store failed. */
 export type Start = Opened | { readonly state: 'none' | 'unavailable' }
@@ -56,7 +55,7 @@ export class SessionState {
         this.#stored = 'live'
         this.#held = start.held
         this.#identity = start.held.identity
-        this.#base = heldBase(start.held)
+        this.#base = start.held
         break
       case 'corrupt':
         this.#stored = 'gone'
@@ -187,10 +186,10 @@ export class SessionState {
     this.#own = undefined
     this.kept = undefined
     this.asked = 'nothing'
-    this.#base = heldBase(held)
+    this.#base = held
     if (this.#session === undefined) return
     empty(this.#session)
-    fill(this.#session, held.data)
+    fill(this.#session, held.loaded)
   }
 
   /** The old session has ended, and the new one has nothing to store yet. */
@@ -252,18 +251,18 @@ export class SessionState {
   }
 
   #userChange(changes: Changes): UserChange | undefined {
+    if (this.asked !== 'regenerate' && !concernsUser(changes, this.#userOf)) return undefined
     const before = whoIs(this.#held?.untouched ?? {}, this.#userOf)
-    const after = whoIs(parseEntries(applied(this.#base.untouched, changes)), this.#userOf)
-    return userChange(before, after)
+    return userChange(before, whoIs(plainAfter(this.#base.untouched, changes), this.#userOf))
   }
 
   /** Keys that others have written meanwhile; the ones changed here keep the handler's objects. */
   #showMerged(session: SessionObject, held: Held, { set, deleted }: Changes): void {
     const shown = data(session)
     for (const key of Object.keys(shown)) {
-      if (!set.has(key) && !Object.hasOwn(held.data, key)) delete shown[key]
+      if (!set.has(key) && !Object.hasOwn(held.loaded, key)) delete shown[key]
     }
-    fill(session, held.data, (key) => !set.has(key) && !deleted.has(key))
+    fill(session, held.loaded, (key) => !set.has(key) && !deleted.has(key))
   }
 }
 
@@ -277,15 +276,6 @@ export function checkLifetime(ms: number | null | undefined): number | undefined
   throw new OptionError(
     'session.cookie.maxAge takes a number of milliseconds above 0, or undefined for the settings.',
   )
-}
-
-function heldBase(held: Held): Base {
-  return {
-    loaded: held.data,
-    get untouched() {
-      return held.untouched
-    },
-  }
 }
 
 /** A session object seen as the data it holds. */

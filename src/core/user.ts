@@ -1,3 +1,4 @@
+import type { Changes } from './changes.js'
 import type { Data } from './record.js'
 
 /** Finds whose session it is in the data as stored. null, undefined and '' mean nobody. */
@@ -59,6 +60,18 @@ export function whoIs(data: Data, userOf: UserOf | undefined): Who {
     userOf === undefined &&
     Object.keys(data).some((key) => FLAGS.has(key.toLowerCase()) && Boolean(data[key]))
   return user === undefined ? { signedIn } : { user, signedIn }
+}
+
+/** Top-level keys that {@link defaultUserOf} looks at, besides the flags. */
+const NAMES = new Set(['userId', 'uid', 'user', 'passport', 'username', 'email'])
+
+/** Whether changes may concern who is behind the data: mostly they do not, and nothing is parsed. */
+export function concernsUser(changes: Changes, userOf: UserOf | undefined): boolean {
+  if (userOf !== undefined) return true
+  const concerns = (key: string) => NAMES.has(key) || FLAGS.has(key.toLowerCase())
+  for (const key of changes.set.keys()) if (concerns(key)) return true
+  for (const key of changes.deleted) if (concerns(key)) return true
+  return false
 }
 
 /** What happened between two states of one session; undefined: the same user, or still nobody. */
