@@ -1,0 +1,121 @@
+// CPU per request and requests per second of bare Express, Coatcheck and express-session with their
+// memory stores, in one interleaved run. The result is ratios: both sides met the same machine.
+//
+//   npm run bench [-- --rounds 15 --requests 3000]
+import { fork } from 'node:child_process'
+import { Agent, request } from 'node:http'
+import { cpus } from 'node:os'
+import { performance } from 'node:perf_hooks'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '15' },
+    requests: { type: 'string', default: '3000' },
+  },
+})
+const rounds = Number(values.rounds)
+const requests = Number(values.requests)
+const CONCURRENCY = 8
+const SIDES = ['bare', 'coatcheck', 'express-session']
+const CASES = ['read', 'write', 'anonymous']
+
+function reply(child) {
+  return new Promise((resolve) => child.once('message', resolve))
+}
+
+async function start(side) {
+  const child = fork(fileURLToPath(new URL('./server.mjs', import.meta.url)), [side], {
+    env: { ...process.env, NODE_ENV: 'production', NODE_NO_WARNINGS: '1' },
+  })
+  const { port } = await reply(child)
+  const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY })
+  const { cookie } = await get({ port, agent }, '/start')
+  return { side, child, port, agent, cookie }
+}
+
+function get({ port, agent }, path, cookie) {
+  return new Promise((resolve, reject) => {
+    const headers = cookie === undefined ? {} : { cookie }
+    request({ host: '127.0.0.1', port, path, agent, headers }, (response) => {
+      response.resume()
+      response.on('end', () =>
+        resolve({ cookie: response.headers['set-cookie']?.[0].split(';')[0] }),
+      )
+    })
+      .on('error', reject)
+      .end()
+  })
+}
+
+async function cpuOf({ child }) {
+  child.send('cpu')
+  const { cpu } = await reply(child)
+  return cpu.user + cpu.system
+}
+
+async function measure(server, path, count) {
+  const cookie = path === '/anonymous' ? undefined : server.cookie
+  let left = count
+  const worker = async () => {
+    while (left-- > 0) await get(server, path, cookie)
+  }
+  const cpu = await cpuOf(server)
+  const began = performance.now()
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker))
+  const seconds = (performance.now() - began) / 1000
+  return { cpu: ((await cpuOf(server)) - cpu) / count, rate: count / seconds }
+}
+
+function quantile(sorted, at) {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * at))]
+}
+
+function spread(numbers, digits = 2) {
+  const sorted = [...numbers].sort((a, b) => a - b)
+  const [low, middle, high] = [0.25, 0.5, 0.75].map((at) => quantile(sorted, at).toFixed(digits))
+  return `${middle} (${low} to ${high})`
+}
+
+const servers = []
+for (const side of SIDES) servers.push(await start(side))
+for (const server of servers) {
+  for (const name of CASES) await measure(server, `/${name}`, requests)
+}
+
+console.log(`Node ${process.version}, ${cpus()[0].model}, ${cpus().length} cores`)
+console.log(`${rounds} rounds of ${requests} requests a side and case; median (quartiles)\n`)
+for (const name of CASES) {
+  const results = Object.fromEntries(SIDES.map((side) => [side, []]))
+  for (let round = 0; round < rounds; round++) {
+    // Another order each round, so that nobody always runs behind the same neighbour.
+    const order = servers.map((_, index) => servers[(index + round) % servers.length])
+    for (const server of order) {
+      results[server.side].push(await measure(server, `/${name}`, requests))
+    }
+  }
+  const each = (pick) => Array.from({ length: rounds }, (_, round) => pick(round))
+  const cpu = (side, round) => results[side][round].cpu
+  console.log(`${name}`)
+  for (const side of SIDES) {
+    console.log(
+      `  ${side.padEnd(16)} ${spread(results[side].map((one) => one.cpu), 1)} µs CPU a request, ` +
+        `${spread(results[side].map((one) => one.rate), 0)} requests/s`,
+    )
+  }
+  const added = (side, round) => cpu(side, round) - cpu('bare', round)
+  console.log(
+    `  CPU added over bare Express, coatcheck / express-session: ` +
+      spread(each((round) => added('coatcheck', round) / added('express-session', round))),
+  )
+  console.log(
+    `  requests/s, coatcheck / express-session:                  ` +
+      spread(each((round) => results.coatcheck[round].rate / results['express-session'][round].rate)) +
+      '\n',
+  )
+}
+for (const { child, agent } of servers) {
+  agent.destroy()
+  child.disconnect()
+}
