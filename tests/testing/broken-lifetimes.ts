@@ -54,7 +54,7 @@ export const brokenLifetimes: readonly BrokenStore[] = [
         super.put(key, { ...entry, expiresAt: Math.floor(entry.expiresAt / 1000) * 1000 })
       }
     },
-    ['S8'],
+    'most',
   ),
   broken(
     'S8',
@@ -98,4 +98,16 @@ export const brokenLifetimes: readonly BrokenStore[] = [
       }
     },
   ),
+  {
+    ...broken(
+      'S8',
+      'rounds what is over already up into life',
+      class extends ReferenceStore {
+        override put(key: string, entry: Entry): void {
+          super.put(key, { ...entry, expiresAt: Math.ceil(entry.expiresAt / 1000) * 1000 })
+        }
+      },
+    ),
+    options: { unit: 1000 },
+  },
 ]

@@ -51,6 +51,7 @@ export const brokenStores: readonly BrokenStore[] = [
   {
     clause: 'S16',
     defect: 'ignores the prefix',
+    also: [],
     make: (setting) => new ReferenceStore({ ...setting, prefix: 'sess:' }),
   },
   broken(
@@ -277,7 +278,7 @@ export const brokenStores: readonly BrokenStore[] = [
         }
       },
     ),
-    options: { limit: 500 },
+    options: { limit: 100 },
   },
   broken(
     'S21',

@@ -13,9 +13,10 @@ describe('a store with one defect fails in the clause of that defect', () => {
   it.each(brokenStores)('$clause: a store that $defect', async (broken) => {
     const outcomes = await conformance(harnessOf(broken.make, broken.options))
     const failed = failedGroups(outcomes)
-    if (process.env.SHOW) console.log("SHOW", broken.clause, broken.defect, "::", failed.filter((c) => c !== broken.clause).join(" "), "|| expected", (broken.also ?? []).join(" "))
     expect(failed).toContain(broken.clause)
-    expect(failed.sort()).toEqual([broken.clause, ...(broken.also ?? [])].sort())
+    // A defect is found where it belongs, and not by chance somewhere else.
+    if (broken.also === 'most') return
+    expect(failed.sort()).toEqual([broken.clause, ...broken.also].sort())
   })
 
   it('for every clause that has tests', async () => {
@@ -88,8 +89,10 @@ describe('the suite', () => {
   it('passes for a store whose expiry has whole seconds, rounded up', async () => {
     class Seconds extends ReferenceStore {
       override put(...[key, entry]: Parameters<ReferenceStore['put']>): void {
+        // What is over already must not be rounded into life.
+        const over = entry.expiresAt <= this.clock.now()
         const expiresAt = Math.ceil(entry.expiresAt / 1000) * 1000
-        super.put(key, { ...entry, expiresAt })
+        super.put(key, over ? entry : { ...entry, expiresAt })
       }
     }
     const make = (setting: Setting) => new Seconds(setting)

@@ -13,7 +13,7 @@ export const lifetimes: readonly ClauseTests[] = [
     tests: [
       // Lives that are no whole seconds catch a store that rounds down.
       ...[0, 1, 499, 500, 999].map((odd) =>
-        test(`a record with a life of ${odd} ms over whole seconds`, async (t) => {
+        test(`a record with a life of so many seconds and ${odd} ms`, async (t) => {
           const entry = t.entry('{}', undefined, t.shortLife + odd)
           await t.store.create(KEY, entry)
           await expectEnd(t, entry.expiresAt)

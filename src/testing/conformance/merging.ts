@@ -20,13 +20,13 @@ export const merging: readonly ClauseTests[] = [
         await t.store.create(KEY, t.entry('{}'))
         const merges = parallel(50, (i) => addName(t.store, KEY, `key${i}`))
         const expiresAt = t.later(60 * 60 * 1000)
-        await parallel(5, async () => {
+        const others = parallel(5, async () => {
           for (let i = 0; i < 20; i++) {
             assert.equal(await t.store.touch(KEY, expiresAt), true)
             assert(await t.store.load(KEY), 'a live record was a miss while it was written')
           }
         })
-        await merges
+        await Promise.all([merges, others])
         await expectNames(t, 50)
       }),
       testWith(['another'], '50 at once by two instances', async (t) => {

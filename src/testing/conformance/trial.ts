@@ -54,8 +54,8 @@ export function startTrial(subject: StoreUnderTest, harness: StoreHarness): Tria
     realTime,
     maxText,
     limit,
-    shortLife: realTime ? Math.max(2 * unit, 1000) : 60_000,
-    margin: realTime ? Math.max(unit, 500) : 1,
+    shortLife: realTime ? Math.max(2 * unit, 800) : 60_000,
+    margin: realTime ? Math.max(unit, 400) : 1,
     later,
     entry(text, user, life = HOUR) {
       return { text, expiresAt: later(life), ...(user !== undefined && { user }) }
