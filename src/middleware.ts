@@ -233,8 +233,14 @@ class Entry<Data extends object> {
       patience: manager.settings.storeTimeout,
       clock: manager.settings.clock,
     })
-    // A client that goes away before the handler has answered must not keep close() waiting.
-    this.#res.on?.('close', () => held.leave())
+    if ('headersSent' in this.#res) {
+      held.enter()
+      // A client that goes away before the handler has answered must not keep close() waiting.
+      this.#res.on?.('close', () => held.leave())
+    } else {
+      // A handshake or an upgrade: engine.io goes on at once, before a store could answer.
+      visit.cookieClosed = 'ERR_NO_RESPONSE'
+    }
     this.#next()
   }
 }

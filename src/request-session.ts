@@ -84,7 +84,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   /** Whether the session was found under the cookie of secure requests. */
   readonly #cameSecure: boolean
   #reason: CookieReason = 'clean'
-  #inside = true
+  #inside = false
   /** The handler has looked at the session, so the response depends on the cookie. */
   #read = false
 
@@ -114,7 +114,12 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
           : stored === 'unavailable'
             ? stored
             : 'gone'
-    manager.entered()
+  }
+
+  /** `close()` waits for this request until it has committed or its connection is gone. */
+  enter(): void {
+    this.#inside = true
+    this.#manager.entered()
   }
 
   /** What `req.session` reads. */

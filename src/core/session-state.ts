@@ -124,8 +124,10 @@ export class SessionState {
     return this.#own === undefined ? latest?.facts.own : (this.#own ?? undefined)
   }
 
-  get #ownChanged(): boolean {
-    return this.#own !== undefined && this.ownAfter(undefined) !== this.#held?.facts.own
+  /** A stored session has got another lifetime in this request. */
+  get lifetimeChanged(): boolean {
+    const { held } = this
+    return held !== undefined && this.#own !== undefined && this.own !== held.facts.own
   }
 
   /** Replaces all data, as assigning an object to `req.session` does. */
@@ -152,12 +154,12 @@ export class SessionState {
         stored: this.#stored,
         asked: this.asked === 'nothing' && explicitSave ? 'save' : this.asked,
         destroyed: this.#destroyed,
-        changed: dataChanged || this.#ownChanged,
+        changed: dataChanged || this.lifetimeChanged,
         hasData: this.#hasData(),
         userChange:
           dataChanged || this.asked === 'regenerate' ? this.#userChange(changes) : undefined,
         freshId: this.#freshId,
-        cookieDue: cookie.due || this.#ownChanged,
+        cookieDue: cookie.due || this.lifetimeChanged,
         cookieOpen: cookie.open,
       },
     }

@@ -152,8 +152,10 @@ export class Visit implements SessionHost {
     return this.#ask('update', async () => {
       this.#refuseReadOnly()
       if (this.state.destroyed || this.state.stored === 'ended') throw gone('update')
-      // A new id that was asked for comes first, so that the update is one of the new session.
-      if (this.state.asked !== 'nothing') await this.#commit('handler')
+      // What needs a cookie comes first, so that the update is one of the session that goes on.
+      if (this.state.asked !== 'nothing' || this.state.lifetimeChanged) {
+        await this.#commit('handler')
+      }
       const result = await updateStored(this, this.#tools, change)
       if (result.state === 'gone') {
         this.#ended('gone')
