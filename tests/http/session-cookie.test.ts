@@ -115,14 +115,14 @@ describe('the cookie that is read', () => {
 
   it('never throws, whatever the header', () => {
     const attributes: CookieAttributes = cookieFrom({})
+    const pieces = fc
+      .array(fc.constantFrom('sid=', ';', ' ', '"', '__Host-sid', '=', '%', '\0', 'x'))
+      .map((all) => all.join(''))
     fc.assert(
-      fc.property(
-        fc.oneof(fc.string(), fc.stringMatching(/^(?:sid=|;| |"|__Host-sid|=|%|\0)*$/)),
-        (header) => {
-          for (const { token } of readTokens(header, attributes, false))
-            expect(token).not.toContain(';')
-        },
-      ),
+      fc.property(fc.oneof(fc.string(), pieces), (header) => {
+        for (const { token } of readTokens(header, attributes, false))
+          expect(token).not.toContain(';')
+      }),
     )
   })
 
