@@ -295,9 +295,9 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
 
   #setLine(): string {
     const held = this.visit.state.held!
-    const { lifetime, clock, trustProxy } = this.#manager.settings
+    const { lifetime, clock } = this.#manager.settings
     const form = this.#form()
-    if (form.secure !== this.#isSecure()) this.#warnInsecureHop(form.secure, trustProxy)
+    if (!this.#isSecure()) this.#warnInsecureHop(form.secure)
     const now = clock.now()
     const outlives = this.#attributes.persistent || held.facts.own !== undefined
     const life = outlives ? cookieLife(held.facts, lifetime, now) : undefined
@@ -327,13 +327,21 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     return isSecure(this.#req, this.#manager.settings.trustProxy)
   }
 
-  #warnInsecureHop(sentSecure: boolean, trustProxy: boolean): void {
-    const { forwardedProto, trusted } = inspectHop(this.#req, trustProxy)
-    if (!sentSecure) return
-    this.#manager.warn(
-      'WARN_INSECURE_HOP',
-      `A Secure cookie was sent on a request that looks like plain http (X-Forwarded-Proto: ${forwardedProto ?? 'none'}, ${trusted ? 'trusted' : 'not trusted'}). Browsers keep it only if TLS ends in front of this process.`,
-    )
+  /** Nothing is dropped in silence where the proxies and the settings do not fit together. */
+  #warnInsecureHop(sentSecure: boolean): void {
+    const { forwardedProto, trusted } = inspectHop(this.#req, this.#manager.settings.trustProxy)
+    const seen = `X-Forwarded-Proto: ${forwardedProto ?? 'none'}, ${trusted ? 'trusted' : 'not trusted'}`
+    if (sentSecure) {
+      this.#manager.warn(
+        'WARN_INSECURE_HOP',
+        `A Secure cookie was sent on a request that looks like plain http (${seen}). Browsers keep it only if TLS ends in front of this process.`,
+      )
+    } else if (forwardedProto === 'https' && this.#attributes.secure === 'auto') {
+      this.#manager.warn(
+        'WARN_INSECURE_HOP',
+        `A proxy says that the visitor came by https (${seen}), so the cookie was sent without Secure. Set Express's "trust proxy", the option trustProxy, or cookie.secure: true.`,
+      )
+    }
   }
 
   #forbidCaching(headers: HeaderView): void {

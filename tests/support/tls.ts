@@ -1,0 +1,22 @@
+/**
+ * A self-signed certificate for 127.0.0.1, for the tests only. Made by: openssl req -x509 -newkey ec
+ * -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost
+ */
+export const TEST_CERTIFICATE = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgXVlvQPhCT8ug5TDd
+q2tfMN5hf/h2SdTYSup267OTv3yhRANCAASxysOEi7lJHmTc368Tglnf2xs9qAlQ
+WL+nOc3u5Qcgng6tgb4wU2/cRz5Dl5uvO5xRtn91SkO15KiAbE1HWK42
+-----END PRIVATE KEY-----`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUEyR2zRWmQUq9l+p7iqIsbgFXIn8wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjA4NTYwNloYDzIxMjYxMDI5
+MDg1NjA2WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAASxysOEi7lJHmTc368Tglnf2xs9qAlQWL+nOc3u5Qcgng6tgb4wU2/c
+Rz5Dl5uvO5xRtn91SkO15KiAbE1HWK42o28wbTAdBgNVHQ4EFgQUJGW6HSsYdT8y
+sURqtCu5NeeTemMwHwYDVR0jBBgwFoAUJGW6HSsYdT8ysURqtCu5NeeTemMwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIhANdCdqQk7xKAsDuhVNAYn6EmCdxDNqmVJjGBSaHjyLe8AiAt
+j+XW3acBE85LDEwSJV5O9kEGBKlIXV3Psl1L9oL5zQ==
+-----END CERTIFICATE-----`,
+}
