@@ -93,6 +93,11 @@ export class OptionError extends TypeError {
   readonly retryable = false
 }
 
+/** What was thrown, as an Error: programs throw anything. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error('Something that is no Error was thrown.')
+}
+
 /** Whether `error` comes from this package, in whichever copy of it. */
 export function isCoatcheckError(error: unknown): error is CoatcheckError | OptionError {
   const code = (error as { code?: unknown } | null | undefined)?.code

@@ -1,4 +1,4 @@
-import type { Session } from './core/session.js'
+import type { RequestWithSession } from './express-request.js'
 
 export type {
   DestroyReason,
@@ -39,6 +39,7 @@ export {
   OptionError,
   type WarningCode,
 } from './errors.js'
+export type { RequestWithSession } from './express-request.js'
 export type { ListedSession } from './manager.js'
 export { type SessionManager, session } from './middleware.js'
 export type { CookieOptions, SessionOptions } from './options.js'
@@ -47,8 +48,8 @@ export { MemoryStore, type MemoryStoreOptions } from './stores/memory.js'
 
 declare global {
   namespace Express {
-    interface Request {
-      session: Session
-    }
+    // Inherited, not declared here: a program can narrow `session`, and a second copy of this package
+    // in one compilation is no duplicate.
+    interface Request extends RequestWithSession {}
   }
 }

@@ -1,12 +1,13 @@
 import type { Clock } from './core/clock.js'
 import { Emitter, type EventName, type Events, type Listener } from './core/events.js'
-import type { Capabilities, Held, Keeper, Opened } from './core/keeper.js'
+import type { Capabilities, Ended, Held, Keeper, Opened } from './core/keeper.js'
 import { KeyQueue } from './core/key-queue.js'
 import { absoluteEnd, endOf, lastSeen, touchIsDue } from './core/lifetime.js'
 import { decodeRecord } from './core/record.js'
 import { can, type StoreReport } from './core/store.js'
 import { StoreKeeper } from './core/store-keeper.js'
-import { Visit, type VisitTools } from './core/visit.js'
+import { Visit } from './core/visit.js'
+import type { VisitTools } from './core/visit-tools.js'
 import { CoatcheckError, OptionError, type WarningCode } from './errors.js'
 import type { Settings } from './options.js'
 import { MemoryStore } from './stores/memory.js'
@@ -42,6 +43,7 @@ export class Manager<Data extends object = Record<string, unknown>> {
   readonly #stopReports: () => void
   #sweepTimer: unknown
   #active = 0
+  #started = false
   #lastLeft = () => {}
   #closing: Promise<void> | undefined
 
@@ -64,12 +66,6 @@ export class Manager<Data extends object = Record<string, unknown>> {
     this.#stopReports = can(store, 'onReport')
       ? store.onReport((report) => this.#onReport(report))
       : () => {}
-    if (store instanceof MemoryStore && process.env.NODE_ENV === 'production') {
-      this.warn(
-        'WARN_MEMORY_STORE',
-        'Sessions are kept in memory: a restart signs everybody out. Pass a store that keeps them.',
-      )
-    }
   }
 
   get capabilities(): Capabilities {
@@ -194,7 +190,19 @@ export class Manager<Data extends object = Record<string, unknown>> {
   /** A request has come in; `close()` waits until it has committed or its connection is gone. */
   entered(): void {
     this.#active++
-    if (this.#sweepTimer === undefined) this.#scheduleSweep()
+    if (!this.#started) this.#start()
+  }
+
+  /** With the first request, so that a listener of warnings is there. */
+  #start(): void {
+    this.#started = true
+    this.#scheduleSweep()
+    if (this.settings.store instanceof MemoryStore && process.env.NODE_ENV === 'production') {
+      this.warn(
+        'WARN_MEMORY_STORE',
+        'Sessions are kept in memory: a restart signs everybody out. Pass a store that keeps them.',
+      )
+    }
   }
 
   left(): void {
@@ -228,9 +236,19 @@ export class Manager<Data extends object = Record<string, unknown>> {
       case 'gone': {
         const { handle: id, ended } = opened
         if (ended === undefined) return this.emit('reject', { id, reason: 'unknown' })
-        return this.emit('expire', { id, ...ended })
+        return this.#expire(id, ended)
       }
     }
+  }
+
+  /** The store still has it. Whoever removes it tells, so that it is told once. */
+  #expire(id: string, ended: Ended): void {
+    this.inBackground(this.keeper.destroy({ id: '', handle: id })).then(
+      (removed) => {
+        if (removed) this.emit('expire', { id, ...ended })
+      },
+      (error: Error) => this.emit('error', { id, error }),
+    )
   }
 
   #emitRevoked(id: string, user: string | undefined): void {

@@ -5,7 +5,7 @@ import type { SessionData } from './core/session-data.js'
 import type { Start } from './core/session-state.js'
 import type { Awaitable } from './core/store.js'
 import { Visit } from './core/visit.js'
-import { OptionError } from './errors.js'
+import { asError, OptionError } from './errors.js'
 import { holdResponse, type ResponseLike } from './http/hold-response.js'
 import { isSecure, type RequestLike } from './http/secure-request.js'
 import {
@@ -59,7 +59,8 @@ const MAX_CANDIDATES = 4
  * Sessions for Node and Express.
  *
  * ```ts
- * app.use(session({ secret: process.env.SESSION_SECRET, store: new FileStore({ path: 'data' }) }))
+ * const secret = process.env.SESSION_SECRET ?? ''
+ * app.use(session({ secret, store: new FileStore({ path: 'data' }) }))
  * ```
  *
  * @throws OptionError (`ERR_OPTION`) at once, if an option is wrong
@@ -207,7 +208,7 @@ class Entry<Data extends object> {
   }
 
   #failed(error: unknown, attributes: CookieAttributes, tokens: readonly ReceivedToken[]): void {
-    this.#manager.emit('error', { error: error as Error })
+    this.#manager.emit('error', { error: asError(error) })
     if (this.#manager.settings.onStoreError === 'fail') return this.#next(error)
     this.#enter(attributes, tokens, { ...NOTHING_FOUND, start: { state: 'unavailable' } })
   }

@@ -1,7 +1,7 @@
 import { cookieLife, endOf, lastSeen } from './core/lifetime.js'
 import type { Session } from './core/session.js'
 import type { Visit } from './core/visit.js'
-import { CoatcheckError } from './errors.js'
+import { asError, CoatcheckError } from './errors.js'
 import type { HeaderEdit, HeaderView, Holder, HoldReport } from './http/hold-response.js'
 import { inspectHop, isSecure, type RequestLike } from './http/secure-request.js'
 import {
@@ -362,7 +362,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
 
   #fail(error: unknown): void {
     this.#manager.emit('error', {
-      error: error instanceof Error ? error : new Error('Something that is no Error was thrown.'),
+      error: asError(error),
     })
   }
 }

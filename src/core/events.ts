@@ -1,4 +1,4 @@
-import type { CoatcheckError, OptionError, WarningCode } from '../errors.js'
+import { asError, type CoatcheckError, type OptionError, type WarningCode } from '../errors.js'
 
 /** What every event tells. Nothing in any of them is an id, a cookie, a secret or data. */
 export interface EventBase {
@@ -54,6 +54,7 @@ export type Listener<Name extends EventName> = (event: Events[Name]) => void
 /** Hands events to listeners. A listener that throws harms nobody: that becomes an `error` event. */
 export class Emitter {
   readonly #listeners = new Map<EventName, Set<(event: never) => void>>()
+  readonly #told = new WeakSet<Error>()
 
   /** Gives the function that ends the listening. */
   on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void {
@@ -63,7 +64,12 @@ export class Emitter {
     return () => void listeners.delete(listener)
   }
 
+  /** One error is told once, however many have met it. */
   emit<Name extends EventName>(name: Name, event: Events[Name]): void {
+    if ('error' in event) {
+      if (this.#told.has(event.error)) return
+      this.#told.add(event.error)
+    }
     const listeners = this.#listeners.get(name)
     if (listeners === undefined) return
     for (const listener of [...listeners]) {
@@ -72,8 +78,7 @@ export class Emitter {
       } catch (thrown) {
         // A failing listener of `error` has nobody left to tell.
         if (name === 'error') continue
-        const error = thrown instanceof Error ? thrown : new Error('A listener threw no Error.')
-        this.emit('error', { at: event.at, error })
+        this.emit('error', { at: event.at, error: asError(thrown) })
       }
     }
   }

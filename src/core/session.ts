@@ -1,5 +1,5 @@
-import { CoatcheckError } from '../errors.js'
 import type { Data } from './record.js'
+import { reservedKey } from './refusals.js'
 import type { SessionData } from './session-data.js'
 
 /** The last argument of every asynchronous method, for those who do not use promises. */
@@ -53,8 +53,13 @@ export interface SessionMembers<D extends object = Data> {
   update<T>(change: (data: Partial<D>) => T | Promise<T>, callback?: Callback<T>): Promise<T>
 }
 
-/** `req.session`: plain data properties, and the nine members. */
-export type Session<D extends object = SessionData> = SessionMembers<D> & Partial<D>
+/**
+ * `req.session`: plain data properties, and the nine members. Every field of `D` is optional, and
+ * one with the name of a member is not there: that name cannot hold data.
+ */
+export type Session<D extends object = SessionData> = SessionMembers<D> & {
+  [Key in keyof D as Exclude<Key, keyof SessionMembers>]?: D[Key]
+}
 
 /** This session's own lifetime. Cookie attributes are options of `session()`. */
 export interface SessionCookie {
@@ -144,10 +149,7 @@ export class SessionObject {
           return get(this)
         },
         set() {
-          throw new CoatcheckError(
-            'ERR_RESERVED_KEY',
-            `"${name}" is a member of the session and cannot hold data; choose another key.`,
-          )
+          throw reservedKey(name)
         },
       })
     }

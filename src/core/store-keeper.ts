@@ -340,15 +340,22 @@ export class StoreKeeper implements Keeper {
   }
 
   #failed(error: unknown, op: string, status?: number): CoatcheckError {
-    if (isCoatcheckError(error)) return error as CoatcheckError
-    return new CoatcheckError('ERR_STORE', `${this.#storeName} failed to ${op}.`, {
-      op,
-      store: this.#storeName,
-      retryable: true,
-      outcome: 'failed',
-      cause: error,
-      ...(status === undefined ? {} : { status }),
-    })
+    const known = isCoatcheckError(error)
+    if (known && (error.code !== 'ERR_STORE' || status === undefined)) {
+      return error as CoatcheckError
+    }
+    return new CoatcheckError(
+      'ERR_STORE',
+      known ? error.message : `${this.#storeName} failed to ${op}.`,
+      {
+        op,
+        store: this.#storeName,
+        retryable: true,
+        outcome: 'failed',
+        cause: known ? error.cause : error,
+        ...(status === undefined ? {} : { status }),
+      },
+    )
   }
 
   #byUser(op: string) {

@@ -4,18 +4,26 @@ import { applied, parseEntries } from './changes.js'
 import { draftOf } from './draft.js'
 import type { Held } from './keeper.js'
 import type { Data } from './record.js'
+import { reservedKey } from './refusals.js'
+import { RESERVED } from './session.js'
+import type { SessionState } from './session-state.js'
 import { encodeStrict } from './strict-json.js'
 import { withinLimit } from './time-limit.js'
 import { userChange, whoIs } from './user.js'
-import type { Visit, VisitTools } from './visit.js'
+import type { VisitTools } from './visit-tools.js'
 
 /** Gives up after this many lost races; each is one more run of the application's function. */
 const MAX_RUNS = 60
 
-const updating = new AsyncLocalStorage<Visit>()
+/** Who runs an update: known by identity, so that its own function cannot call it again. */
+interface Updater {
+  readonly state: SessionState
+}
+
+const updating = new AsyncLocalStorage<Updater>()
 
 /** Whether the caller is the function given to `update` of this very visit. */
-export function insideUpdateOf(visit: Visit): boolean {
+export function insideUpdateOf(visit: Updater): boolean {
   return updating.getStore() === visit
 }
 
@@ -30,7 +38,7 @@ export type Updated =
  * top, compare-and-set, and run it again if somebody else was faster.
  */
 export async function updateStored(
-  visit: Visit,
+  visit: Updater,
   tools: VisitTools,
   change: (data: Data) => unknown,
 ): Promise<Updated> {
@@ -54,7 +62,7 @@ export async function updateStored(
       const data = parseEntries(applied(seen.untouched, changes))
       const value = await run(data)
       const who = (of: Data) => whoIs(of, tools.userOf)
-      const entries = encodeAll(data)
+      const entries = encodeAll(data, seen.untouched)
       if (userChange(who(seen.untouched), who(parseEntries(entries))) !== undefined) {
         state.show(seen)
         state.replaceData(data)
@@ -80,6 +88,10 @@ export async function updateStored(
       if (place === undefined) {
         place = tools.contended.join(identity.handle)
         await patiently(place.turn, tools)
+        // Those who were before in the line have written meanwhile.
+        const opened = await tools.keeper.reload(identity)
+        if (opened.state !== 'live') return { state: 'gone' }
+        latest = opened.held
       }
     }
   } finally {
@@ -107,9 +119,10 @@ async function patiently(turn: Promise<void>, { clock, storeTimeout }: VisitTool
   }
 }
 
-function encodeAll(data: Data): Map<string, string> {
+function encodeAll(data: Data, before: Data): Map<string, string> {
   const entries = new Map<string, string>()
   for (const key of Object.keys(data)) {
+    if (RESERVED.has(key) && !Object.hasOwn(before, key)) throw reservedKey(key)
     const json = encodeStrict(data[key], key)
     if (json !== undefined) entries.set(key, json)
   }

@@ -1,32 +1,17 @@
-import { CoatcheckError, hasCode, type WarningCode } from '../errors.js'
+import { asError, CoatcheckError, hasCode } from '../errors.js'
 import type { Changes } from './changes.js'
 import { conflictsWith } from './changes.js'
-import type { Clock } from './clock.js'
 import { type CommitPlan, planCommit } from './commit-plan.js'
 import { draftOf } from './draft.js'
-import type { DestroyReason, Emitter, EventName, Events, StaleReason } from './events.js'
-import type { Draft, Held, Identity, Keeper, Rewrite } from './keeper.js'
-import type { KeyQueue } from './key-queue.js'
-import { cookieIsAgeing, type LifetimeSettings } from './lifetime.js'
+import type { DestroyReason, EventName, Events, StaleReason } from './events.js'
+import type { Draft, Held, Identity, Rewrite } from './keeper.js'
+import { cookieIsAgeing } from './lifetime.js'
 import type { Data } from './record.js'
+import { gone, readOnly, strictConflict } from './refusals.js'
 import type { RegenerateOptions, SessionHost, SessionObject } from './session.js'
 import { type CookieClosed, checkLifetime, SessionState, type Start } from './session-state.js'
 import { insideUpdateOf, updateStored } from './update.js'
-import type { UserOf } from './user.js'
-
-/** What all visits of one manager share. */
-export interface VisitTools {
-  readonly keeper: Keeper
-  readonly emitter: Emitter
-  readonly clock: Clock
-  readonly lifetime: LifetimeSettings
-  readonly storeTimeout: number
-  readonly userOf: UserOf | undefined
-  readonly concurrency: 'merge' | 'strict' | 'overwrite'
-  /** Updates of one session that lost a race go one after the other, within the process. */
-  readonly contended: KeyQueue<never>
-  warn(code: WarningCode, message: string): void
-}
+import type { VisitTools } from './visit-tools.js'
 
 /** Who asks for a commit: the end of the response, or the handler, who is told what is dropped. */
 type Asker = 'response' | 'handler'
@@ -184,17 +169,19 @@ export class Visit implements SessionHost {
       )
     }
     const done = this.#inLine(work)
-    if (op === 'save' || op === 'destroy') {
-      done.then(
-        () => {
-          this.failure = undefined
-        },
-        (error: unknown) => {
-          // A session that has ended is an answer to the one who asked, not a failure.
-          if (!hasCode(error, 'ERR_GONE')) this.failure = error
-        },
-      )
-    }
+    const commits = op === 'save' || op === 'destroy'
+    done.then(
+      () => {
+        if (commits) this.failure = undefined
+      },
+      (error: unknown) => {
+        // A session that has ended is an answer to the one who asked, not a failure.
+        if (hasCode(error, 'ERR_GONE')) return
+        if (commits) this.failure = error
+        // Perhaps nobody awaits it.
+        this.#emit('error', { error: asError(error), ...this.#names() })
+      },
+    )
     return done
   }
 
@@ -339,7 +326,7 @@ export class Visit implements SessionHost {
       else this.state.end()
     } catch (error) {
       // The visitor has not asked for anything: the old cookie still works.
-      this.#emit('error', { error: error as Error })
+      this.#emit('error', { error: asError(error) })
     }
   }
 
@@ -403,23 +390,3 @@ export class Visit implements SessionHost {
 }
 
 const NOTHING: Changes = { set: new Map(), deleted: new Set() }
-
-function gone(op: string): CoatcheckError {
-  return new CoatcheckError('ERR_GONE', 'The session has ended; nothing was stored.', { op })
-}
-
-function readOnly(): CoatcheckError {
-  return new CoatcheckError(
-    'ERR_READ_ONLY',
-    'The store could not be reached when this request began, so its session cannot be changed.',
-    { retryable: true },
-  )
-}
-
-function strictConflict(): CoatcheckError {
-  return new CoatcheckError(
-    'ERR_CONFLICT',
-    'Another request changed the same keys of the session; nothing was stored.',
-    { op: 'replace', retryable: true, outcome: 'failed' },
-  )
-}

@@ -100,7 +100,7 @@ describe('on HTTP/2', () => {
     const store = new WatchedStore(new MemoryStore())
     const sessions = session<AnyData>({ secret: SECRET, store })
     const server = http2.createSecureServer(TEST_CERTIFICATE, (req, res) =>
-      sessions(req, res, () => answer(sessions, req, res)),
+      sessions(req, res, () => answer(sessions, req, res as unknown as Answer)),
     )
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo

@@ -1,0 +1,16 @@
+import type { Session } from './core/session.js'
+import type { SessionData } from './core/session-data.js'
+
+/** A request that passed the middleware: what this package adds to Express's `Request`. */
+export interface RequestWithSession {
+  get session(): RequestSessionType
+  /** An object replaces the data; null and undefined end the session. */
+  set session(data: (Partial<SessionData> & object) | null | undefined)
+}
+
+/**
+ * Where `@types/express-session` is in the same compilation (older TypeScript takes in every
+ * installed `@types`), the name is its own, and `sessions.of(req).session` is typed here. Only that
+ * package declares `sessionStore`.
+ */
+type RequestSessionType = 'sessionStore' extends keyof Express.Request ? unknown : Session
