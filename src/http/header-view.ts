@@ -53,7 +53,7 @@ function writeEntries(entries: readonly HeaderEntry[], form: Form): unknown {
 }
 
 function asList(value: unknown): unknown[] {
-  return Array.isArray(value) ? [...value] : [value]
+  return Array.isArray(value) ? value : [value]
 }
 
 function asText(value: unknown): string | string[] | undefined {

@@ -20,7 +20,7 @@ import {
   type ServerResponseLike,
 } from './response-like.js'
 import {
-  checkWriteHead,
+  isWriteHeadAcceptable,
   refuseAsSent,
   refuseChunk,
   showAsEnded,
@@ -256,16 +256,20 @@ class Hold implements ResponseHold {
 
   /** From here on the client may leave before the end. A response of one `end` needs no watch. */
   #watch(): void {
-    if (this.#isWatching || typeof this.#on !== 'function') return
+    if (this.#isWatching) return
     this.#isWatching = true
-    this.#on.call(this.#res, 'close', () => {
+    const onClose = () => {
       if (this.state === 'holding') this.#held?.drop(destroyedError())
       if (this.state !== 'sent' || this.#isFinishing) return
       this.state = 'ended'
       const finished = this.#finish()
       if (finished === undefined) this.#over()
       else finished.then(() => this.#over())
-    })
+    }
+    // On HTTP/2 the response itself says nothing when a HEAD is closed before its `end`.
+    const { stream } = this.#res
+    if (stream !== undefined) stream.on?.('close', onClose)
+    else this.#on?.call(this.#res, 'close', onClose)
   }
 
   #piped(source: PipeSource): void {
@@ -282,14 +286,10 @@ class Hold implements ResponseHold {
 
   #hold(method: MethodName, args: unknown[], answer: Promise<HeaderEdit | undefined>): unknown {
     const res = this.#res
-    if (method === 'writeHead') {
-      // The handler learns here, not later, that Node would not take these headers.
-      try {
-        checkWriteHead(res, args)
-      } catch (error) {
-        answer.then(undefined, () => {})
-        throw error
-      }
+    if (!isWriteHeadAcceptable(res, method === 'writeHead' ? args : [res.statusCode])) {
+      // Node throws at the handler. What that answers instead is held for the same begin.
+      answer.then(undefined, () => {})
+      return this.#found[method].apply(res, args)
     }
     this.state = 'holding'
     this.#watch()
@@ -326,7 +326,9 @@ class Hold implements ResponseHold {
     const res = this.#res
     const held = this.#held
     if (method === 'writeHead') return refuseAsSent(res, method, args)
-    if (!isAcceptableChunk(method, args[0])) return refuseChunk(args[0])
+    // A second end is looked at no closer: it is an error to its callback, whatever it brings.
+    const isSecondEnd = method === 'end' && held?.isEnded
+    if (!isSecondEnd && !isAcceptableChunk(method, args[0])) return refuseChunk(args[0])
     if (held === undefined || isGone(res)) {
       const result = swallow(res, method, args, destroyedError())
       return method === 'write' ? false : result

@@ -50,7 +50,7 @@ export interface ServerResponseLike extends Methods {
   readonly req?: { method?: string | undefined }
   readonly socket?: { destroyed?: boolean } | null
   /** HTTP/2 only. */
-  readonly stream?: { destroyed?: boolean; closed?: boolean; respond?: unknown }
+  readonly stream?: { destroyed?: boolean; closed?: boolean; respond?: unknown; on?: Listen }
   setHeader(name: string, value: unknown): unknown
   getHeader(name: string): unknown
   removeHeader(name: string): void

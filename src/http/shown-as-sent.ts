@@ -36,14 +36,19 @@ export function refuseChunk(chunk: unknown): void {
   new OutgoingMessage().write(chunk)
 }
 
-/** Throws what Node would throw for these arguments of writeHead, and changes nothing. */
-export function checkWriteHead(res: ServerResponseLike, args: unknown[]): void {
-  if (isHttp2(res)) return
+/** Whether Node would take these arguments of writeHead. Nothing is changed. */
+export function isWriteHeadAcceptable(res: ServerResponseLike, args: unknown[]): boolean {
+  if (isHttp2(res)) return true
   const probe = new OutgoingMessage() as ServerResponse
   // Node takes another path, with other rules for arrays, once a header was set.
   if (res.getHeaderNames().length > 0) probe.setHeader('x-set', '1')
-  if (typeof res.statusMessage === 'string') probe.statusMessage = res.statusMessage
-  ServerResponse.prototype.writeHead.call(probe, ...(args as [number]))
+  if (res.statusMessage !== undefined) probe.statusMessage = res.statusMessage
+  try {
+    ServerResponse.prototype.writeHead.call(probe, ...(args as [number]))
+    return true
+  } catch {
+    return false
+  }
 }
 
 type Show = (name: string, descriptor: PropertyDescriptor) => void

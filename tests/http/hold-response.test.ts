@@ -1,12 +1,12 @@
 import { createReadStream } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import compression from 'compression'
 import express from 'express'
-import express4 from 'express4'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   exchange,
@@ -21,6 +21,8 @@ import {
   settingsWith,
   split,
 } from './raw-http.js'
+
+const express4 = createRequire(import.meta.url)('express4') as typeof express
 
 const cookie = (headers: { append(name: string, value: string): void }) =>
   headers.append('Set-Cookie', 'sid=1')
@@ -124,6 +126,7 @@ const shapes: Record<string, Shape> = {
     res.end('data: 2\n\n')
   },
   trailers: (res) => {
+    if (res.req.httpVersion === '1.0' || res.req.method === 'HEAD') return void res.end()
     res.setHeader('Trailer', 'X-Sum')
     res.write('x')
     res.addTrailers({ 'X-Sum': '1' })
@@ -226,7 +229,7 @@ describe('while the answer is outstanding', () => {
       return listen(createServer(app))
     },
     'Express 4': (holder, answer) => {
-      const app = (express4 as unknown as typeof express)()
+      const app = express4()
       app.get('/fence', (_, res) => void res.send('fence'))
       app.use((_, res, next) => {
         hold(res, holder, settingsWith(), next)
@@ -267,13 +270,7 @@ describe('while the answer is outstanding', () => {
       expect(client.text).toBe('')
       holder.answer(cookie)
       await client.until('\r\n\r\n')
-      expect(holder.log.slice(0, 3).filter((entry) => entry !== 'ended')).toEqual(
-        [
-          'begin',
-          'answer',
-          ...(holder.log.includes('finish') ? ['finish'] : ['byte']).slice(0, 1),
-        ].slice(0, holder.log.slice(0, 3).filter((entry) => entry !== 'ended').length),
-      )
+      expect(holder.log.indexOf('byte')).toBeGreaterThan(holder.log.indexOf('answer'))
       expect(client.text).toMatch(/set-cookie: sid=1/i)
     })
   }
@@ -384,7 +381,6 @@ describe('while the answer is outstanding', () => {
       res.write('a', () => holder.log.push('a'))
       res.write('b', 'utf8', () => holder.log.push('b'))
       res.end('c', () => holder.log.push('c'))
-      res.on('finish', () => holder.log.push('finish event'))
       setImmediate(() => holder.answer())
     })
     await exchange(port)
@@ -394,7 +390,6 @@ describe('while the answer is outstanding', () => {
       'a',
       'b',
       'c',
-      'finish event',
     ])
   })
 
@@ -408,6 +403,7 @@ describe('while the answer is outstanding', () => {
       )
       errors.push(result)
       res.end('again')
+      res.end(5 as never)
     }
     const plain = await exchange(await serve((_, res) => answer(res)))
     const expected = errors.splice(0)
@@ -419,7 +415,7 @@ describe('while the answer is outstanding', () => {
     })
     expect(await exchange(port)).toBe(plain)
     expect(errors).toEqual(expected)
-    expect(expected).toHaveLength(4)
+    expect(expected).toHaveLength(5)
   })
 
   it.each([
@@ -511,7 +507,8 @@ describe('while the answer is outstanding', () => {
 
   it('a client that left before the response begins is committed for all the same', async () => {
     const holder = new HandHolder()
-    const port = await serve((_, res) => {
+    const port = await serve((req, res) => {
+      if (isFence(req, res)) return
       hold(res, holder)
       res.once('close', () => {
         res.end('too late')
@@ -575,6 +572,39 @@ describe('back-pressure', () => {
     expect(drains).toBe(1)
   })
 
+  it('no drain of ours comes between a write that fills Node up and its drain', async () => {
+    const holder = new HandHolder()
+    const log: unknown[] = []
+    const port = await serve(async (_, res) => {
+      hold(res, holder)
+      res.write('x')
+      res.on('drain', () => log.push(res.writableLength))
+      holder.answer()
+      for (let i = 0; i < 5 && !res.write(''); i++) await undefined
+      log.push(res.write('y'.repeat(5_000_000)))
+      setImmediate(() => res.end())
+    })
+    await exchange(port)
+    expect(log).toEqual([false])
+  })
+
+  it('a status assigned while it was held is read back, and changes nothing', async () => {
+    const holder = new HandHolder()
+    let status: unknown
+    const port = await serve((_, res) => {
+      hold(res, holder)
+      res.writeHead(201)
+      res.statusCode = 500
+      res.end('x')
+      res.on('finish', () => {
+        status = res.statusCode
+      })
+      holder.answer()
+    })
+    expect(await exchange(port)).toContain('201 Created')
+    expect(status).toBe(500)
+  })
+
   it.each(['before', 'after'])('compression %s the hold passes a piped file', async (where) => {
     const holder = new HandHolder()
     const app = express()
@@ -593,7 +623,7 @@ describe('back-pressure', () => {
     const port = await listen(createServer(app))
     const response = await fetch(`http://127.0.0.1:${port}/`)
     expect(await response.text()).toBe('one two')
-    expect(response.headers.get('content-encoding')).toBe('br')
+    expect(response.headers.get('content-encoding')).toBe('gzip')
     expect(response.headers.get('set-cookie')).toBe('sid=1')
   })
 
@@ -715,7 +745,7 @@ describe('header edits', () => {
     const port = await serve((_, res) => {
       hold(res, holder)
       const { writeHead } = res
-      res.writeHead = function (...args: unknown[]) {
+      res.writeHead = function (this: unknown, ...args: unknown[]) {
         res.setHeader('X-Late', '1')
         return writeHead.apply(this, args as never)
       } as never

@@ -30,7 +30,7 @@ export class HandHolder implements Holder {
   finishWith: (() => ReturnType<Holder['finish']>) | undefined
   #markBegun!: () => void
   #markOver!: () => void
-  #settle!: { resolve: (edit?: HeaderEdit) => void; reject: (error: unknown) => void }
+  #settle: { resolve: (edit?: HeaderEdit) => void; reject: (error: unknown) => void } | undefined
 
   constructor() {
     this.begun = new Promise((resolve) => {
@@ -51,13 +51,21 @@ export class HandHolder implements Holder {
   }
 
   answer(edit?: HeaderEdit): void {
-    this.log.push('answer')
-    this.#settle.resolve(edit)
+    this.#whenBegun('answer', () => this.#settle?.resolve(edit))
   }
 
   fail(error: unknown): void {
-    this.log.push('fail')
-    this.#settle.reject(error)
+    this.#whenBegun('fail', () => this.#settle?.reject(error))
+  }
+
+  /** At once if there is a begin to answer; else when there is one. */
+  #whenBegun(entry: string, run: () => void): void {
+    const settle = () => {
+      this.log.push(entry)
+      run()
+    }
+    if (this.#settle !== undefined) settle()
+    else this.begun.then(() => setImmediate(settle))
   }
 
   finish(): ReturnType<Holder['finish']> {

@@ -1,0 +1,271 @@
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import {
+  type ClientHttp2Session,
+  connect,
+  createServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type IncomingHttpHeaders,
+} from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { HandHolder, hold, settingsWith } from './raw-http.js'
+
+type Handler = (req: Http2ServerRequest, res: Http2ServerResponse) => void
+const here = fileURLToPath(import.meta.url)
+const error = new Error('secret of the store')
+
+async function session(handler: Handler): Promise<ClientHttp2Session> {
+  const server = createServer(handler)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  client.on('error', () => {})
+  onTestFinished(() => {
+    client.destroy()
+    server.close()
+  })
+  return client
+}
+
+interface Answered {
+  headers: IncomingHttpHeaders
+  body: string
+  reset: number
+}
+
+async function request(client: ClientHttp2Session, method = 'GET'): Promise<Answered> {
+  const stream = client.request({ ':method': method, ':path': '/' })
+  let headers: IncomingHttpHeaders = {}
+  stream.on('response', (received) => {
+    const { date: _, ...others } = received
+    headers = others
+  })
+  stream.on('error', () => {})
+  const chunks: Buffer[] = []
+  stream.on('data', (chunk) => chunks.push(chunk))
+  stream.end()
+  await once(stream, 'close')
+  return { headers, body: Buffer.concat(chunks).toString(), reset: stream.rstCode }
+}
+
+const shapes: Record<string, (res: Http2ServerResponse) => void> = {
+  'end alone': (res) => void res.end(),
+  'end with a text': (res) => void res.end('hello'),
+  'a write and an end': (res) => {
+    res.write('hel')
+    res.end('lo')
+  },
+  'a redirect': (res) => {
+    res.writeHead(302, { location: '/users' })
+    res.end()
+  },
+  'headers set and given': (res) => {
+    res.setHeader('x-a', '1')
+    res.setHeader('Set-Cookie', ['overridden=1'])
+    res.writeHead(201, { 'X-B': '2', 'Set-Cookie': ['a=1', 'b=1'] })
+    res.end('x')
+  },
+  'own cookies': (res) => {
+    res.setHeader('Set-Cookie', 'a=1')
+    res.end('x')
+  },
+  'no content': (res) => {
+    res.statusCode = 204
+    res.end()
+  },
+  'not modified': (res) => {
+    res.writeHead(304)
+    res.end()
+  },
+  'flushed headers': (res) => {
+    ;(res as unknown as { flushHeaders(): void }).flushHeaders()
+    res.write('data: 1\n\n')
+    res.end()
+  },
+  'a second end': (res) => {
+    res.end('x')
+    res.end('y')
+  },
+  'a piped file': (res) => void createReadStream(here).pipe(res),
+}
+
+describe('over HTTP/2', () => {
+  describe.each(Object.entries(shapes))('%s', (_, answer) => {
+    it.each(['GET', 'HEAD'])('is answered to %s as by plain Node, held or not', async (method) => {
+      const plain = await request(await session((_, res) => answer(res)), method)
+      const clean = new HandHolder()
+      clean.beginWith = () => undefined
+      const passed = await session((_, res) => {
+        hold(res, clean)
+        answer(res)
+      })
+      expect(await request(passed, method)).toEqual(plain)
+      const holder = new HandHolder()
+      const held = await session((_, res) => {
+        hold(res, holder)
+        answer(res)
+        holder.begun.then(() =>
+          setImmediate(() =>
+            holder.answer((headers) => {
+              headers.append('Set-Cookie', 'sid=1')
+            }),
+          ),
+        )
+      })
+      const { headers, body, reset } = await request(held, method)
+      const own = plain.headers['set-cookie'] ?? []
+      expect({ headers: { ...headers, 'set-cookie': own }, body, reset }).toEqual({
+        ...plain,
+        headers: { ...plain.headers, 'set-cookie': own },
+      })
+      expect(headers['set-cookie']).toEqual([...own, 'sid=1'])
+      await holder.over
+      expect(holder.reports).toEqual([])
+    })
+  })
+
+  it('the response looks sent while it is held', async () => {
+    const holder = new HandHolder()
+    const seen: unknown[] = []
+    const client = await session((_, res) => {
+      hold(res, holder)
+      res.writeHead(201)
+      seen.push(res.headersSent, res.statusCode)
+      for (const run of [
+        () => res.setHeader('a', 'b'),
+        () => res.removeHeader('a'),
+        () => res.writeHead(200),
+      ]) {
+        try {
+          run()
+        } catch (thrown) {
+          seen.push((thrown as { code?: string }).code)
+        }
+      }
+      res.end('x')
+      seen.push(res.finished, res.writableEnded)
+      holder.answer()
+    })
+    expect((await request(client)).headers[':status']).toBe(201)
+    const code = 'ERR_HTTP2_HEADERS_SENT'
+    expect(seen).toEqual([true, 201, code, code, code, true, true])
+  })
+
+  it('no frame of the response leaves before the answer', async () => {
+    const holder = new HandHolder()
+    const client = await session((_, res) => {
+      hold(res, holder)
+      res.end('x')
+    })
+    const stream = client.request({ ':path': '/' })
+    stream.on('response', () => holder.log.push('response'))
+    stream.resume()
+    await holder.begun
+    // A ping is answered in order: what was sent before it has arrived.
+    await new Promise<void>((resolve) => client.ping(() => resolve()))
+    expect(holder.log).toEqual(['begin'])
+    holder.answer()
+    await once(stream, 'close')
+    expect(holder.log).toEqual(['begin', 'answer', 'ended', 'response'])
+  })
+
+  it.each(['answer', 'fail'] as const)(
+    'a stream that was reset while held takes an %s',
+    async (how) => {
+      const holder = new HandHolder()
+      const results: unknown[] = []
+      const client = await session((_, res) => {
+        hold(res, holder)
+        res.write('a', (reason) => results.push(reason instanceof Error))
+        res.once('close', () => {
+          res.write('b', (reason) => results.push(reason instanceof Error))
+          res.end('c')
+          setImmediate(() => (how === 'answer' ? holder.answer() : holder.fail(error)))
+        })
+      })
+      const stream = client.request({ ':path': '/' })
+      stream.on('error', () => {})
+      await holder.begun
+      stream.close(8)
+      await holder.over
+      await new Promise(setImmediate)
+      expect(results).toEqual([true, true])
+      expect(holder.reports).toEqual(
+        how === 'answer' ? [] : [{ type: 'failed', error, answer: 'destroyed' }],
+      )
+    },
+  )
+
+  it('a response that its handler destroyed while it was held is not written to', async () => {
+    const holder = new HandHolder()
+    const results: unknown[] = []
+    const client = await session((_, res) => {
+      hold(res, holder)
+      res.on('error', (reason) => results.push(reason))
+      res.write('a', (reason) => results.push((reason as { code?: string }).code))
+      res.stream.close(8)
+      holder.answer()
+    })
+    const stream = client.request({ ':path': '/' })
+    stream.on('error', () => {})
+    await holder.over
+    await once(stream, 'close')
+    expect(results).toEqual(['ERR_STREAM_DESTROYED'])
+    expect(holder.log).toEqual(['begin', 'answer', 'ended'])
+  })
+
+  it('a large file is piped whole', async () => {
+    const holder = new HandHolder()
+    const client = await session((_, res) => {
+      hold(res, holder)
+      createReadStream(process.execPath, { end: 3_000_000 }).pipe(res)
+      setTimeout(() => holder.answer(), 0)
+    })
+    const stream = client.request({ ':path': '/' })
+    const chunks: Buffer[] = []
+    for await (const chunk of stream) chunks.push(chunk)
+    const expected = (await readFile(process.execPath)).subarray(0, 3_000_001)
+    expect(Buffer.concat(chunks).equals(expected)).toBe(true)
+  })
+
+  it('a failed begin gives the error to next, and the page arrives', async () => {
+    const holder = new HandHolder()
+    const client = await session((_, res) => {
+      hold(res, holder, settingsWith(), (_reason) => {
+        res.statusCode = 503
+        res.end('page')
+      })
+      res.writeHead(200, { etag: '"1"', 'x-kept': '1' })
+      res.end('dropped')
+      holder.fail(error)
+    })
+    const { headers, body } = await request(client)
+    expect(headers).toMatchObject({ ':status': 503, 'x-kept': '1' })
+    expect(headers).not.toHaveProperty('etag')
+    expect(body).toBe('page')
+  })
+
+  it.each(['GET', 'HEAD'])(
+    'a handler that goes on writing gets a bare 500 for %s',
+    async (method) => {
+      const holder = new HandHolder()
+      const client = await session((_, res) => {
+        hold(res, holder, settingsWith(), (_reason) => {})
+        res.write('dropped')
+        holder.fail(error)
+        holder.over.then(() => {
+          res.write('more')
+          res.end('more')
+        })
+      })
+      const { headers, body } = await request(client, method)
+      expect(headers[':status']).toBe(500)
+      expect(body).toBe(method === 'GET' ? 'Internal Server Error' : '')
+      expect(holder.reports).toEqual([{ type: 'failed', error, answer: 'bare' }])
+    },
+  )
+})
