@@ -39,6 +39,8 @@ export function refuseChunk(chunk: unknown): void {
 /** Whether Node would take these arguments of writeHead. Nothing is changed. */
 export function isWriteHeadAcceptable(res: ServerResponseLike, args: unknown[]): boolean {
   if (isHttp2(res)) return true
+  // Nothing but a status, which has been looked at: what was set before, Node has checked.
+  if (args.length === 1 && res.statusMessage === undefined) return true
   const probe = new OutgoingMessage() as ServerResponse
   // Node takes another path, with other rules for arrays, once a header was set.
   if (res.getHeaderNames().length > 0) probe.setHeader('x-set', '1')
@@ -51,20 +53,75 @@ export function isWriteHeadAcceptable(res: ServerResponseLike, args: unknown[]):
   }
 }
 
-type Show = (name: string, descriptor: PropertyDescriptor) => void
+/** What the handlers of responses being held have called so far. */
+const heldOf = new WeakMap<object, HeldCalls>()
+
+function heldBy(res: object): HeldCalls {
+  return heldOf.get(res)!
+}
+
+type Property = readonly [name: string, descriptor: PropertyDescriptor]
+
+function shown(name: string, descriptor: PropertyDescriptor): Property {
+  return [name, { ...descriptor, configurable: true, enumerable: false }]
+}
+
+// The same descriptors for every response: V8 then gives them all one hidden class, where functions
+// made for each response cost a class each, and more than the rest of the request.
+const ended = {
+  get(this: object) {
+    return heldBy(this).isEnded
+  },
+  set() {},
+}
+const ENDED: readonly Property[] = [shown('writableEnded', ended)]
+const ENDED_HTTP2: readonly Property[] = [...ENDED, shown('finished', ended)]
+const SENT: readonly Property[] = [
+  shown('writableFinished', { get: () => false }),
+  shown('writableLength', {
+    get(this: object) {
+      return heldBy(this).heldBytes
+    },
+  }),
+  shown('writableNeedDrain', {
+    get(this: object) {
+      const held = heldBy(this)
+      return held.owesDrain && !held.isEnded
+    },
+  }),
+  shown('headersSent', { get: () => true }),
+  ...SEALED.map((method) =>
+    shown(method, {
+      value(this: ServerResponseLike, ...args: unknown[]): unknown {
+        return refuseAsSent(this, method, args)
+      },
+      writable: true,
+    }),
+  ),
+]
 
 /** Puts own properties on `res` until the returned function takes them away. */
-function showOn(res: ServerResponseLike, put: (show: Show) => void): () => void {
+function showOn(
+  res: ServerResponseLike,
+  held: HeldCalls,
+  properties: readonly Property[],
+): () => void {
+  const before = heldOf.get(res)
   const found: [name: string, descriptor: PropertyDescriptor | undefined][] = []
-  put((name, descriptor) => {
+  heldOf.set(res, held)
+  for (const [name, descriptor] of properties) {
+    if (!(name in res)) continue
     found.push([name, Object.getOwnPropertyDescriptor(res, name)])
-    Object.defineProperty(res, name, { ...descriptor, configurable: true, enumerable: false })
-  })
+    Object.defineProperty(res, name, descriptor)
+  }
   return () => {
-    for (const [name, descriptor] of found) {
+    // The last one first: V8 then goes back to the hidden class that was, instead of a dictionary.
+    for (const [name, descriptor] of found.reverse()) {
       if (descriptor === undefined) Reflect.deleteProperty(res, name)
       else Object.defineProperty(res, name, descriptor)
     }
+    if (before === undefined) heldOf.delete(res)
+    else heldOf.set(res, before)
   }
 }
 
@@ -75,13 +132,7 @@ function showOn(res: ServerResponseLike, put: (show: Show) => void): () => void 
  * cuts every connection whose response reads finished, and a deploy would cut held responses.
  */
 export function showAsEnded(res: ServerResponseLike, held: HeldCalls): () => void {
-  return showOn(res, (show) => showEnd(res, held, show))
-}
-
-function showEnd(res: ServerResponseLike, held: HeldCalls, show: Show): void {
-  const ended = { get: () => held.isEnded, set() {} }
-  show('writableEnded', ended)
-  if (isHttp2(res)) show('finished', ended)
+  return showOn(res, held, isHttp2(res) ? ENDED_HTTP2 : ENDED)
 }
 
 /**
@@ -90,29 +141,14 @@ function showEnd(res: ServerResponseLike, held: HeldCalls, show: Show): void {
  * (compression leads `drain` to its stream), listeners would not hear the `drain` we owe them.
  */
 export function showAsSent(res: ServerResponseLike, held: HeldCalls, on: Listen): () => void {
-  return showOn(res, (show) => {
-    showEnd(res, held, show)
-    show('writableFinished', { get: () => false })
-    show('writableLength', { get: () => held.heldBytes })
-    if ('writableNeedDrain' in res) {
-      show('writableNeedDrain', { get: () => held.owesDrain && !held.isEnded })
-    }
-    show('headersSent', { get: () => true })
-    for (const method of SEALED) {
-      if (!(method in res)) continue
-      show(method, {
-        value: (...args: unknown[]) => refuseAsSent(res, method, args),
-        writable: true,
-      })
-    }
-    if ((Object.getPrototypeOf(res) as ServerResponseLike).on === on) return
+  const properties = [...(isHttp2(res) ? ENDED_HTTP2 : ENDED), ...SENT]
+  if ((Object.getPrototypeOf(res) as ServerResponseLike).on !== on) {
     const listen = res.on
-    show('on', {
-      value(event: string, listener: () => unknown): unknown {
-        if (event === 'drain') held.drainListeners.push(listener)
-        return listen.call(res, event, listener)
-      },
-      writable: true,
-    })
-  })
+    const value = (event: string, listener: () => unknown): unknown => {
+      if (event === 'drain') held.drainListeners.push(listener)
+      return listen.call(res, event, listener)
+    }
+    properties.push(shown('on', { value, writable: true }))
+  }
+  return showOn(res, held, properties)
 }
