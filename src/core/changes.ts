@@ -1,4 +1,4 @@
-import type { Data } from './record.js'
+import { type Data, endOfRecord } from './record.js'
 import { encodeStrict, sameJson } from './strict-json.js'
 
 /** What one request did to the data: per top-level key, as JSON. */
@@ -14,9 +14,13 @@ export interface Base {
   readonly loaded: Data
   /** The same data in objects that no handler has touched. Parsed only when it is asked for. */
   readonly untouched: Data
+  /** The text of the record it came from, if there is one. */
+  readonly text?: string
 }
 
 export const EMPTY_BASE: Base = { loaded: {}, untouched: {} }
+
+export const NO_CHANGES: Changes = { set: new Map(), deleted: new Set() }
 
 /** The part of a base that a session keeps under a new id. */
 export function narrowed(base: Base, kept: (key: string) => boolean): Base {
@@ -32,22 +36,24 @@ export function narrowed(base: Base, kept: (key: string) => boolean): Base {
  * @throws CoatcheckError `ERR_NOT_SERIALIZABLE`
  */
 export function changesSince(base: Base, current: Data, names: ReadonlySet<string>): Changes {
+  const encoded = new Map<string, string>()
+  for (const key of Object.keys(current)) {
+    const json = encodeStrict(current[key], key)
+    if (json !== undefined) encoded.set(key, json)
+  }
+  // Most sessions are read and left as they are: one comparison tells, and nothing is parsed again.
+  if (base.text?.endsWith(endOfRecord(encoded))) return NO_CHANGES
   const set = new Map<string, string>()
   const deleted = new Set<string>()
   const { loaded } = base
-  for (const key of Object.keys(current)) {
+  for (const [key, json] of encoded) {
     const value = current[key]
     const known = Object.hasOwn(loaded, key)
     if (known && value === loaded[key] && (typeof value !== 'object' || value === null)) continue
-    const json = encodeStrict(value, key)
-    if (json === undefined) {
-      if (known) deleted.add(key)
-    } else if (!known || !isSame(json, base.untouched[key])) {
-      set.set(key, json)
-    }
+    if (!known || !isSame(json, base.untouched[key])) set.set(key, json)
   }
   for (const key of Object.keys(loaded)) {
-    if (!Object.hasOwn(current, key) && !names.has(key)) deleted.add(key)
+    if (!encoded.has(key) && !names.has(key)) deleted.add(key)
   }
   return { set, deleted }
 }

@@ -40,6 +40,10 @@ export class Held implements Base {
     return this.#untouched
   }
 
+  get text(): string {
+    return this.stored.text
+  }
+
   #parse(): Data {
     const decoded = decodeRecord(this.stored.text)
     return decoded.kind === 'record' ? decoded.record.data : {}

@@ -49,11 +49,19 @@ const VERSION = 1
 
 /** The text of a record, from its facts and the JSON text of each top-level key. */
 export function encodeRecord(facts: Facts, entries: ReadonlyMap<string, string>): string {
+  return `{"v":${VERSION},"facts":${JSON.stringify(facts)},${endOfRecord(entries)}`
+}
+
+/**
+ * How the text of every record with this data ends, as written here. No other data ends a text so:
+ * the last brace but one closes the data, and it has one opening brace.
+ */
+export function endOfRecord(entries: ReadonlyMap<string, string>): string {
   let data = ''
   for (const [key, json] of entries) {
     data += `${data === '' ? '' : ','}${JSON.stringify(key)}:${json}`
   }
-  return `{"v":${VERSION},"facts":${JSON.stringify(facts)},"data":{${data}}}`
+  return `"data":{${data}}}`
 }
 
 /** The text that stands in for a renewed session until its last late requests are over. */

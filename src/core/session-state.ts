@@ -5,6 +5,7 @@ import {
   changesSince,
   EMPTY_BASE,
   hasChanges,
+  NO_CHANGES,
   narrowed,
   plainAfter,
 } from './changes.js'
@@ -22,8 +23,6 @@ export interface Pending {
   readonly changes: Changes
   readonly state: CommitState
 }
-
-const NO_CHANGES: Changes = { set: new Map(), deleted: new Set() }
 
 /**
  * What one request knows of its session: what was loaded, what the handler has done to it, what it
@@ -174,7 +173,7 @@ export class SessionState {
     if (this.#session !== undefined && written.merged) {
       this.#showMerged(this.#session, held, written.changes)
     }
-    this.#base = { loaded: held.untouched, untouched: held.untouched }
+    this.#base = storedBase(held)
     this.#own = undefined
     this.asked = 'nothing'
     this.kept = undefined
@@ -278,6 +277,19 @@ export function checkLifetime(ms: number | null | undefined): number | undefined
   throw new OptionError(
     'session.cookie.maxAge takes a number of milliseconds above 0, or undefined for the settings.',
   )
+}
+
+/** What was just written: no handler has its objects. */
+function storedBase(held: Held): Base {
+  return {
+    text: held.text,
+    get loaded() {
+      return held.untouched
+    },
+    get untouched() {
+      return held.untouched
+    },
+  }
 }
 
 /** A session object seen as the data it holds. */

@@ -1,6 +1,6 @@
 import { asError, CoatcheckError, hasCode } from '../errors.js'
 import type { Changes } from './changes.js'
-import { conflictsWith } from './changes.js'
+import { conflictsWith, NO_CHANGES } from './changes.js'
 import { type CommitPlan, planCommit } from './commit-plan.js'
 import { draftOf } from './draft.js'
 import type { DestroyReason, EventName, Events, StaleReason } from './events.js'
@@ -319,7 +319,7 @@ export class Visit implements SessionHost {
     const held = this.state.held!
     try {
       const confirmed = this.#isAgeing(held)
-        ? (await this.#tools.keeper.change(held, this.#drafting(NOTHING, false, true))).state ===
+        ? (await this.#tools.keeper.change(held, this.#drafting(NO_CHANGES, false, true))).state ===
           'stored'
         : await this.#tools.keeper.touch(held)
       if (confirmed) this.cookie = 'set'
@@ -388,5 +388,3 @@ export class Visit implements SessionHost {
     )
   }
 }
-
-const NOTHING: Changes = { set: new Map(), deleted: new Set() }

@@ -1,0 +1,40 @@
+import { codeOf, type Sources, withoutComments } from './sources.js'
+
+const MOST_LINES = 400
+/** Longer, for a reason. Whoever makes one of them shorter takes it off this list. */
+const LONGER: readonly string[] = ['http/hold-response.ts']
+
+const VAGUE = /(?:^|[/-])(?:utils?|helpers?|common|shared|misc)(?=[/.-])/
+const KEBAB = /^(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)*[a-z0-9]+(?:-[a-z0-9]+)*\.ts$/
+/** `any` where a type stands. */
+const ANY = /(?:[:<|&,(=]|=>|\b(?:as|extends|keyof|is|satisfies))\s*any\b(?!\s*[:(.])/
+const DEFAULT = /\bexport\s+default\b|\bexport\s*\{[^}]*\bas\s+default\b|\bexport\s*=/
+const SILENCED = /@ts-(?:ignore|nocheck|expect-error)/
+const RE_EXPORTS =
+  /export\s+(?:type\s+)?(?:\*|\{[^}]*\})\s+from\s+'[^']+'|import\s+type\s+\{[^}]*\}\s+from\s+'[^']+'/g
+const GLOBAL_TYPES =
+  /declare\s+global\s*\{\s*namespace\s+Express\s*\{\s*interface\s+Request\s+extends\s+\w+\s*\{\s*\}\s*\}\s*\}/
+
+/** What of the rules for one file is broken, as sentences. */
+export function brokenRules(sources: Sources): string[] {
+  return Object.entries(sources).flatMap(([path, text]) => {
+    const lines = text.trimEnd().split('\n').length
+    const code = codeOf(text)
+    const broken: [boolean, string][] = [
+      [DEFAULT.test(code), 'has a default export'],
+      [ANY.test(code), 'says any'],
+      [SILENCED.test(text), 'silences the compiler'],
+      [VAGUE.test(path), 'has a name that says nothing'],
+      [!KEBAB.test(path), 'is not in kebab-case'],
+      [lines > MOST_LINES && !LONGER.includes(path), `has ${lines} lines`],
+      [lines <= MOST_LINES && LONGER.includes(path), 'is listed as longer, and is not'],
+      [/(?:^|\/)index\.ts$/.test(path) && !onlyReExports(text), 'is more than re-exports'],
+      [path !== 'index.ts' && /\bdeclare\s+global\b/.test(code), 'declares globals'],
+    ]
+    return broken.filter(([is]) => is).map(([, what]) => `${path} ${what}`)
+  })
+}
+
+function onlyReExports(text: string): boolean {
+  return withoutComments(text).replace(RE_EXPORTS, '').replace(GLOBAL_TYPES, '').trim() === ''
+}

@@ -1,0 +1,239 @@
+import { execFile, execFileSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const temporary = mkdtempSync(join(tmpdir(), 'coatcheck-packaging-'))
+const project = join(temporary, 'project')
+const installed = join(project, 'node_modules/coatcheck')
+const run = promisify(execFile)
+
+interface Manifest {
+  exports: Record<string, { require: { default: string } }>
+}
+let tarball: string
+let manifest: Manifest
+let specifiers: string[]
+
+beforeAll(async () => {
+  execFileSync(process.execPath, [join(root, 'scripts/prepare.mjs'), 'test'], { stdio: 'inherit' })
+  tarball = await pack(root)
+  await install([tarball, await pack(join(root, 'node_modules/cookie'))])
+  manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as Manifest
+  specifiers = Object.keys(manifest.exports)
+    .filter((one) => one !== './package.json')
+    .map((one) => one.replace(/^\./, 'coatcheck'))
+}, 120_000)
+afterAll(() => rmSync(temporary, { recursive: true }))
+
+it('holds the builds and what a reader needs, and nothing else', () => {
+  expect(readdirSync(installed).sort()).toEqual(
+    ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json'].sort(),
+  )
+  const files = filesOf(join(installed, 'dist'))
+  const sources = filesOf(join(root, 'src')).map((path) => path.replace(/\.ts$/, ''))
+  const built = ['esm', 'cjs'].flatMap((build) =>
+    sources.flatMap((path) => ['js', 'js.map', 'd.ts'].map((end) => `${build}/${path}.${end}`)),
+  )
+  expect(files).toEqual([...built, 'cjs/package.json'].sort())
+})
+
+it('carries the sources in the source maps, since it does not carry src', () => {
+  const dist = join(installed, 'dist')
+  for (const path of filesOf(dist).filter((one) => one.endsWith('.map'))) {
+    const map = JSON.parse(readFileSync(join(dist, path), 'utf8')) as {
+      sources: string[]
+      sourcesContent?: (string | null)[]
+    }
+    expect([path, map.sourcesContent?.map((text) => typeof text)]).toEqual([
+      path,
+      map.sources.map(() => 'string'),
+    ])
+  }
+})
+
+it('is one package under import and require: every class exists once', async () => {
+  const { stdout, stderr } = await script(
+    'both.mjs',
+    `import { createRequire } from 'node:module'
+    const require = createRequire(import.meta.url)
+    for (const specifier of ${JSON.stringify(specifiers)}) {
+      const imported = await import(specifier)
+      const required = require(specifier)
+      const names = Object.keys(imported)
+      if (names.length === 0) throw new Error(specifier + ' is empty')
+      for (const name of names) {
+        if (imported[name] !== required[name]) throw new Error(specifier + ' has two ' + name)
+      }
+    }
+    console.log('one')`,
+  )
+  expect([stdout, stderr]).toEqual(['one\n', ''])
+})
+
+it('loads from a CommonJS program', async () => {
+  const { stdout, stderr } = await script(
+    'program.cjs',
+    `const { session } = require('coatcheck')
+    const { FileStore } = require('coatcheck/stores/file')
+    const store = new FileStore({ path: 'sessions' })
+    console.log(typeof session({ secret: 'x'.repeat(32), store }))`,
+  )
+  expect([stdout, stderr]).toEqual(['function\n', ''])
+})
+
+it('keeps everything else to itself', async () => {
+  const { stdout } = await script(
+    'private.mjs',
+    `const paths = ['core/store', 'dist/esm/index.js', 'stores/internal/reports', 'stores/file.js']
+    for (const path of paths) {
+      console.log(await import('coatcheck/' + path).then(() => 'open', (error) => error.code))
+    }`,
+  )
+  expect(new Set(stdout.trim().split('\n'))).toEqual(new Set(['ERR_PACKAGE_PATH_NOT_EXPORTED']))
+})
+
+/** Serves two requests of one visitor, and says what the second one saw. */
+const SERVE = `
+  const { createServer } = require('node:http')
+  const { once } = require('node:events')
+  async function serve({ session }, store) {
+    const sessions = session({ secret: 'x'.repeat(32), store })
+    const server = createServer((req, res) => sessions(req, res, () => {
+      const { session: current } = sessions.of(req)
+      current.views = (current.views ?? 0) + 1
+      res.end(String(current.views))
+    }))
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const url = 'http://127.0.0.1:' + server.address().port
+    const first = await fetch(url)
+    const [cookie] = first.headers.getSetCookie()[0].split(';')
+    const second = await fetch(url, { headers: { cookie } })
+    console.log(await first.text(), await second.text())
+    server.close()
+    server.closeAllConnections()
+  }`
+
+it('works as CommonJS alone, in a tool that cannot load ES modules', async () => {
+  const { stdout, stderr } = await script(
+    'tool.cjs',
+    `const files = ${JSON.stringify(commonJsFiles())}
+    const required = Object.values(files).map((file) => require(file))
+    for (const path of Object.keys(require.cache)) {
+      if (path.includes('/dist/esm/')) throw new Error(path + ' is an ES module')
+    }
+    const { FileStore } = require(files['coatcheck/stores/file'])
+    ${SERVE}
+    serve(required[0], new FileStore({ path: 'tool-sessions' }))`,
+  )
+  expect([stdout, stderr]).toEqual(['1 2\n', ''])
+})
+
+it('exports the same names from both builds', async () => {
+  const { stdout } = await script(
+    'names.mjs',
+    `import { createRequire } from 'node:module'
+    const require = createRequire(import.meta.url)
+    const names = {}
+    for (const [specifier, file] of Object.entries(${JSON.stringify(commonJsFiles())})) {
+      const builds = [await import(specifier), require(file)]
+      names[specifier] = builds.map((build) => Object.keys(build).sort())
+    }
+    console.log(JSON.stringify(names))`,
+  )
+  const names = JSON.parse(stdout) as Record<string, [string[], string[]]>
+  expect(Object.keys(names)).toEqual(specifiers)
+  for (const [esm, cjs] of Object.values(names)) expect(cjs).toEqual(esm)
+})
+
+it.each(['memory', 'file'])('lets a process with a %s store end by itself', async (name) => {
+  const { stdout, stderr } = await script(
+    `ends-${name}.cjs`,
+    `${SERVE}
+    const { MemoryStore } = require('coatcheck/stores/memory')
+    const { FileStore } = require('coatcheck/stores/file')
+    const stores = { memory: () => new MemoryStore(), file: () => new FileStore({ path: 'ends' }) }
+    serve(require('coatcheck'), stores.${name}())`,
+  )
+  expect([stdout, stderr]).toEqual(['1 2\n', ''])
+})
+
+it('passes publint', async () => {
+  const { messages, pkg } = await publint({ pkgDir: installed, pack: false, strict: true })
+  expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([])
+})
+
+it('has the right types under every kind of resolution', async () => {
+  const analysis = await checkPackage(createPackageFromTarballData(readFileSync(tarball)))
+  expect(analysis.types).toMatchObject({ kind: 'included' })
+  expect('problems' in analysis && analysis.problems).toEqual([])
+}, 60_000)
+
+/** What a tool like Jest loads: the condition `require`, and never an ES module. */
+function commonJsFiles(): Record<string, string> {
+  const files = specifiers.map((specifier) => {
+    const entry = manifest.exports[specifier.replace(/^coatcheck/, '.')]!
+    return [specifier, join(installed, entry.require.default)]
+  })
+  return Object.fromEntries(files) as Record<string, string>
+}
+
+/** Runs a file in the project. One that does not end by itself is killed, and fails. */
+function script(name: string, text: string): Promise<{ stdout: string; stderr: string }> {
+  writeFileSync(join(project, name), text)
+  const env = { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'development' }
+  return run(process.execPath, [name], { cwd: project, env, timeout: 15_000 })
+}
+
+async function pack(folder: string): Promise<string> {
+  const { stdout } = await npm(
+    ['pack', folder, '--json', '--ignore-scripts', '--pack-destination', temporary],
+    root,
+  )
+  const [packed] = JSON.parse(stdout) as [{ filename: string }]
+  return join(temporary, packed.filename)
+}
+
+/** Into an empty project, with an empty cache and no network: what is needed has to be there. */
+async function install(tarballs: string[]): Promise<void> {
+  mkdirSync(project)
+  writeFileSync(join(project, 'package.json'), '{ "name": "project", "private": true }')
+  const cache = join(temporary, 'cache')
+  await npm(
+    ['install', '--offline', '--no-audit', '--no-fund', '--cache', cache, ...tarballs],
+    project,
+  )
+  if (!existsSync(installed)) throw new Error('npm installed nothing.')
+}
+
+function npm(args: string[], cwd: string) {
+  const script = process.env.npm_execpath
+  const options = { cwd, encoding: 'utf8', shell: process.platform === 'win32' } as const
+  return script && /\.c?js$/.test(script)
+    ? run(process.execPath, [script, ...args], { ...options, shell: false })
+    : run('npm', args, options)
+}
+
+function filesOf(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .map((path) => path.replaceAll('\\', '/'))
+    .sort()
+}
