@@ -6,7 +6,8 @@ import type { Start } from './core/session-state.js'
 import type { Awaitable } from './core/store.js'
 import { Visit } from './core/visit.js'
 import { asError, OptionError } from './errors.js'
-import { holdResponse, type ResponseLike } from './http/hold-response.js'
+import { holdResponse } from './http/hold-response.js'
+import type { ResponseLike } from './http/response-like.js'
 import { isSecure, type RequestLike } from './http/secure-request.js'
 import {
   audienceOf,
@@ -219,15 +220,7 @@ class Entry<Data extends object> {
     if (start.state === 'live' && !isPrefetch(this.#req)) manager.noteActivity(start.held)
     const visit = new Visit(manager.tools, start, others)
     const received = { tokens, rejected }
-    const held = new RequestSession<Data>(
-      manager,
-      this.#req,
-      this.#res,
-      attributes,
-      received,
-      secure,
-      visit,
-    )
+    const held = new RequestSession<Data>(manager, this.#req, attributes, received, secure, visit)
     this.#place.put(this.#req, held)
     holdResponse(this.#res, held, this.#next, {
       maxHeldBytes: manager.settings.maxHeldBytes,

@@ -2,7 +2,8 @@ import { cookieLife, endOf, lastSeen } from './core/lifetime.js'
 import type { Session } from './core/session.js'
 import type { Visit } from './core/visit.js'
 import { asError, CoatcheckError } from './errors.js'
-import type { HeaderEdit, HeaderView, Holder, HoldReport } from './http/hold-response.js'
+import type { HeaderEdit, HeaderView } from './http/header-view.js'
+import type { Holder, HoldReport } from './http/holder.js'
 import { inspectHop, isSecure, type RequestLike } from './http/secure-request.js'
 import {
   audienceOf,
@@ -13,11 +14,6 @@ import {
   setLine,
 } from './http/session-cookie.js'
 import type { Manager } from './manager.js'
-
-/** What of a response is looked at besides what `hold-response` does with it. */
-interface Status {
-  readonly statusCode?: number
-}
 
 /** Why the cookie of a response is what it is. */
 export type CookieReason =
@@ -77,7 +73,6 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   readonly visit: Visit
   readonly #manager: Manager<Data>
   readonly #req: RequestLike
-  readonly #res: Status
   readonly #attributes: CookieAttributes
   readonly #received: Received
   readonly #found: Explanation['session']
@@ -91,7 +86,6 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   constructor(
     manager: Manager<Data>,
     req: RequestLike,
-    res: Status,
     attributes: CookieAttributes,
     received: Received,
     cameSecure: boolean,
@@ -99,7 +93,6 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   ) {
     this.#manager = manager
     this.#req = req
-    this.#res = res
     this.#attributes = attributes
     this.#received = received
     this.#cameSecure = cameSecure
@@ -142,12 +135,12 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     }
   }
 
-  begin(): HeaderEdit | undefined | Promise<HeaderEdit | undefined> {
+  begin(status: number): HeaderEdit | undefined | Promise<HeaderEdit | undefined> {
     const { visit } = this
     this.#noticeDeletion()
     if (visit.failure !== undefined) {
       // The handler knows, and is answering with an error page of its own: let it pass as it is.
-      if ((this.#res.statusCode ?? 200) < 400) throw visit.failure
+      if (status < 400) throw visit.failure
       this.#close('store-error')
       return this.#edit()
     }

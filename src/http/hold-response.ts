@@ -1,5 +1,5 @@
 import { dropResponse } from './dropped-response.js'
-import { editHeaders, type HeaderEdit, type HeaderView } from './header-view.js'
+import { editHeaders, type HeaderEdit } from './header-view.js'
 import {
   destroyedError,
   type HeldCall,
@@ -7,15 +7,15 @@ import {
   isAcceptableChunk,
   swallow,
 } from './held-calls.js'
-import type { Holder, HoldReport, HoldSettings, HoldState, ResponseHold } from './holder.js'
+import type { Holder, HoldSettings, HoldState, ResponseHold } from './holder.js'
 import { holdMinimal } from './minimal-response.js'
+import { PipedSources } from './piped-sources.js'
 import {
   isGone,
   isHttp2,
   type Listen,
   type MethodName,
   type Methods,
-  type PipeSource,
   type ResponseLike,
   type ServerResponseLike,
 } from './response-like.js'
@@ -26,17 +26,6 @@ import {
   showAsEnded,
   showAsSent,
 } from './shown-as-sent.js'
-
-export type {
-  HeaderEdit,
-  HeaderView,
-  Holder,
-  HoldReport,
-  HoldSettings,
-  HoldState,
-  ResponseHold,
-  ResponseLike,
-}
 
 /**
  * Holds `res` back from its first byte on, until `holder.begin()` has answered. With an answer at
@@ -73,13 +62,13 @@ class Hold implements ResponseHold {
   readonly #found: Methods
   readonly #own: Methods
   readonly #on: Listen
+  readonly #sources: PipedSources
 
   #hasBegun = false
   #answer: Promise<HeaderEdit | undefined> | undefined
   /** Still to be made, by the writeHead that comes. */
   #edit: HeaderEdit | undefined
   #held: HeldCalls | undefined
-  #sources: PipeSource[] | undefined
   #unshow: (() => void) | undefined
   #isWatching = false
   #isReported = false
@@ -116,8 +105,7 @@ class Hold implements ResponseHold {
     if (typeof found.write === 'function') res.write = own.write
     if (typeof found.end === 'function') res.end = own.end
     if (typeof found.flushHeaders === 'function') res.flushHeaders = own.flushHeaders
-    // Sources can be unpiped only if they are known, and only this event tells of them.
-    if (typeof res.on === 'function') res.on('pipe', (source) => this.#piped(source as PipeSource))
+    this.#sources = new PipedSources(res, res.on)
   }
 
   #call(method: MethodName, args: unknown[]): unknown {
@@ -147,7 +135,7 @@ class Hold implements ResponseHold {
       this.#hasBegun = true
       let answer: ReturnType<Holder['begin']>
       try {
-        answer = this.#holder.begin()
+        answer = this.#holder.begin(this.#statusOf(method, args))
       } catch (error) {
         answer = Promise.reject(error)
       }
@@ -161,8 +149,12 @@ class Hold implements ResponseHold {
 
   /** What Node is going to throw at must reach it at once, and begins nothing. */
   #isAcceptable(method: MethodName, args: unknown[]): boolean {
-    const status = (method === 'writeHead' ? (args[0] as number) : this.#res.statusCode) | 0
+    const status = this.#statusOf(method, args)
     return status >= 100 && status <= 999 && isAcceptableChunk(method, args[0])
+  }
+
+  #statusOf(method: MethodName, args: unknown[]): number {
+    return (method === 'writeHead' ? (args[0] as number) : this.#res.statusCode) | 0
   }
 
   // Nothing to wait for
@@ -270,16 +262,6 @@ class Hold implements ResponseHold {
     const { stream } = this.#res
     if (stream !== undefined) stream.on?.('close', onClose)
     else this.#on?.call(this.#res, 'close', onClose)
-  }
-
-  #piped(source: PipeSource): void {
-    if (this.state !== 'open' && this.state !== 'holding') return
-    if (this.#sources === undefined) {
-      this.#on.call(this.#res, 'unpipe', (gone) => {
-        this.#sources = this.#sources?.filter((known) => known !== gone)
-      })
-    }
-    this.#sources = [...(this.#sources ?? []), source]
   }
 
   // Holding
@@ -398,7 +380,7 @@ class Hold implements ResponseHold {
     this.#onDroppedEnd = dropResponse({
       res: this.#res,
       held: this.#held ?? new HeldCalls(this.#res),
-      sources: this.#sources ?? [],
+      sources: this.#sources.all,
       found: this.#found,
       own: this.#own,
       on: this.#on,

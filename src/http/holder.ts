@@ -6,8 +6,9 @@ export interface Holder {
    * Called once, at the first writeHead, write, end or flushHeaders. Nothing: go on at once. A
    * function: edit the headers by it and go on at once. A promise: hold everything until it answers.
    * A throw or a rejection: the response is dropped, and the error answered in its place.
+   * @param status the status the response is about to have
    */
-  begin(): HeaderEdit | undefined | Promise<HeaderEdit | undefined>
+  begin(status: number): HeaderEdit | undefined | Promise<HeaderEdit | undefined>
   /**
    * Called in place of `begin` on a response too small to be held (engine.io's upgrade response, a
    * handshake shim), where only an answer at once is of use.

@@ -9,14 +9,9 @@ import {
 } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
-import {
-  type HeaderEdit,
-  type Holder,
-  type HoldReport,
-  type HoldSettings,
-  holdResponse,
-  type ResponseHold,
-} from '../../src/http/hold-response.js'
+import type { HeaderEdit } from '../../src/http/header-view.js'
+import { holdResponse } from '../../src/http/hold-response.js'
+import type { Holder, HoldReport, HoldSettings, ResponseHold } from '../../src/http/holder.js'
 import { FakeClock } from '../../src/testing/fake-clock.js'
 
 /** A holder that answers when the test says so, and writes down what happens. */
