@@ -1,16 +1,31 @@
 import type { Clock } from './core/clock.js'
 import { Emitter, type EventName, type Events, type Listener } from './core/events.js'
-import type { Capabilities, Ended, Held, Keeper, Opened } from './core/keeper.js'
+import {
+  type Capabilities,
+  type Ended,
+  type Held,
+  type Keeper,
+  namesOf,
+  type Opened,
+} from './core/keeper.js'
 import { KeyQueue } from './core/key-queue.js'
 import { absoluteEnd, endOf, lastSeen, touchIsDue } from './core/lifetime.js'
 import { decodeRecord } from './core/record.js'
 import { can, type StoreReport } from './core/store.js'
 import { StoreKeeper } from './core/store-keeper.js'
+import { withinLimit } from './core/time-limit.js'
+import { nameOf } from './core/user.js'
 import { Visit } from './core/visit.js'
 import type { VisitTools } from './core/visit-tools.js'
 import { CoatcheckError, OptionError, type WarningCode } from './errors.js'
 import type { Settings } from './options.js'
 import { MemoryStore } from './stores/memory.js'
+
+/** What of a response tells that its client is gone. */
+export interface Closing {
+  readonly destroyed?: boolean
+  on?: (event: 'close', listener: () => void) => unknown
+}
 
 /** A live session as `list(user)` shows it. Nothing in it is a credential. Times in ms. */
 export interface ListedSession<Data extends object = Record<string, unknown>> {
@@ -27,6 +42,9 @@ const SWEEP_INTERVAL = 15 * 60 * 1000
 /** Records one step of the loop removes at most; the next step follows at once if that many were. */
 const SWEEP_STEP = 1000
 
+/** Ends that the store has told of and that no request has met. A few at a time. */
+const MOST_REMEMBERED = 100
+
 /**
  * What the requests of one `session()` share, and what happens outside a request: list, revoke,
  * sweep, close.
@@ -42,6 +60,8 @@ export class Manager<Data extends object = Record<string, unknown>> {
   readonly #touching = new Map<string, Promise<unknown>>()
   readonly #stopReports: () => void
   #sweepTimer: unknown
+  #sweeping: Promise<void> = Promise.resolve()
+  readonly #expiredByStore = new Set<string>()
   #active = 0
   #started = false
   #lastLeft = () => {}
@@ -51,16 +71,25 @@ export class Manager<Data extends object = Record<string, unknown>> {
     const { store, secrets, lifetime, storeTimeout, clock } = settings
     this.settings = settings
     this.#clock = clock
-    this.keeper = new StoreKeeper({ store, secrets, lifetime, storeTimeout, clock })
+    this.keeper = new StoreKeeper({
+      store,
+      secrets,
+      lifetime,
+      storeTimeout,
+      clock,
+      inBackground: (work) => void this.inBackground(work),
+      onError: (error) => this.emit('error', { error }),
+    })
     this.tools = {
       keeper: this.keeper,
-      emitter: this.#emitter,
       clock,
       lifetime,
       storeTimeout,
       userOf: settings.userOf,
       concurrency: settings.concurrency,
       contended: new KeyQueue(),
+      renewing: new Map(),
+      emit: (name, event) => this.emit(name, event),
       warn: (code, message) => this.warn(code, message),
     }
     this.#stopReports = can(store, 'onReport')
@@ -110,7 +139,7 @@ export class Manager<Data extends object = Record<string, unknown>> {
   }
 
   /** The live sessions of a user, last seen first. */
-  async list(user: string | number): Promise<ListedSession<Data>[]> {
+  async list(user: UserName): Promise<ListedSession<Data>[]> {
     this.refuseClosed()
     const { lifetime } = this.settings
     const held = await this.keeper.list(userName(user))
@@ -131,17 +160,21 @@ export class Manager<Data extends object = Record<string, unknown>> {
     this.refuseClosed()
     const opened = await this.keeper.look(id)
     if (opened.state !== 'live') return false
-    const live = await this.inBackground(this.keeper.destroy(opened.held.identity))
-    if (live) this.#emitRevoked(id, opened.held.facts.user)
-    return live
+    const ended = await this.inBackground(this.keeper.destroy(opened.held))
+    if (ended !== undefined) this.emit('destroy', { ...namesOf(ended), reason: 'revoked' })
+    return ended !== undefined
   }
 
   /** Ends every session a user has now, on every node, but `except` (a handle); their number. */
-  async revokeUser(user: string | number, options: { except?: string } = {}): Promise<number> {
+  async revokeUser(user: UserName, options: { except?: string } = {}): Promise<number> {
     this.refuseClosed()
     const name = userName(user)
-    const ended = await this.inBackground(this.keeper.revokeUser(name, options.except))
-    for (const id of ended) this.#emitRevoked(id, name)
+    const { except } = options
+    // Right after regenerate() the session that stays is still stored under its old id.
+    const stored = except === undefined ? undefined : this.tools.renewing.get(except)
+    const stay = [except, stored].filter((handle) => handle !== undefined)
+    const ended = await this.inBackground(this.keeper.revokeUser(name, stay))
+    for (const held of ended) this.emit('destroy', { ...namesOf(held), reason: 'revoked' })
     return ended.length
   }
 
@@ -173,8 +206,22 @@ export class Manager<Data extends object = Record<string, unknown>> {
       })
     }
     await this.settled()
+    await this.#patiently(this.#sweeping)
     this.#stopReports()
     await this.keeper.close()
+  }
+
+  /** A sweep has no limit of its own, and a store may never answer. */
+  #patiently(work: Promise<void>): Promise<void> {
+    const late = new Error('late')
+    return withinLimit(
+      this.#clock,
+      this.settings.storeTimeout,
+      () => late,
+      () => work,
+    ).catch((error: unknown) => {
+      if (error !== late) throw error
+    })
   }
 
   /** Remembers work that nobody may be waiting for. Gives it back. */
@@ -187,10 +234,23 @@ export class Manager<Data extends object = Record<string, unknown>> {
     return work
   }
 
-  /** A request has come in; `close()` waits until it has committed or its connection is gone. */
-  entered(): void {
+  /**
+   * A request has come in; `close()` waits until the returned function is called, or until its
+   * connection is gone.
+   */
+  enter(res: Closing): () => void {
+    let isInside = true
+    const leave = () => {
+      if (!isInside) return
+      isInside = false
+      this.#active--
+      if (this.#active === 0) this.#lastLeft()
+    }
     this.#active++
     if (!this.#started) this.#start()
+    if (res.destroyed === true) leave()
+    else res.on?.('close', leave)
+    return leave
   }
 
   /** With the first request, so that a listener of warnings is there. */
@@ -203,11 +263,6 @@ export class Manager<Data extends object = Record<string, unknown>> {
         'Sessions are kept in memory: a restart signs everybody out. Pass a store that keeps them.',
       )
     }
-  }
-
-  left(): void {
-    this.#active--
-    if (this.#active === 0) this.#lastLeft()
   }
 
   /** Tells the store of the activity if it has not heard of any for a while. Never waited for. */
@@ -235,15 +290,17 @@ export class Manager<Data extends object = Record<string, unknown>> {
         return this.emit('corrupt', { id: opened.handle, reason: opened.reason })
       case 'gone': {
         const { handle: id, ended } = opened
-        if (ended === undefined) return this.emit('reject', { id, reason: 'unknown' })
-        return this.#expire(id, ended)
+        if (ended !== undefined) return this.#expire(id, ended)
+        // The store itself has just told of its end.
+        if (this.#expiredByStore.delete(id)) return
+        return this.emit('reject', { id, reason: 'unknown' })
       }
     }
   }
 
   /** The store still has it. Whoever removes it tells, so that it is told once. */
   #expire(id: string, ended: Ended): void {
-    this.inBackground(this.keeper.destroy({ id: '', handle: id })).then(
+    this.inBackground(this.keeper.forget(id)).then(
       (removed) => {
         if (removed) this.emit('expire', { id, ...ended })
       },
@@ -251,16 +308,11 @@ export class Manager<Data extends object = Record<string, unknown>> {
     )
   }
 
-  #emitRevoked(id: string, user: string | undefined): void {
-    const event = { id, reason: 'revoked' as const }
-    this.emit('destroy', user === undefined ? event : { ...event, user })
-  }
-
   #scheduleSweep(): void {
     if (!this.keeper.capabilities.sweep || this.closed) return
     const jittered = SWEEP_INTERVAL * (0.9 + Math.random() * 0.2)
     this.#sweepTimer = this.#clock.setTimeout(() => {
-      this.inBackground(this.#sweepAll()).then(
+      this.#sweeping = this.#sweepAll().then(
         () => this.#scheduleSweep(),
         (error: Error) => {
           this.emit('error', { error })
@@ -289,13 +341,16 @@ export class Manager<Data extends object = Record<string, unknown>> {
     const end = facts === undefined ? undefined : absoluteEnd(facts, this.settings.lifetime)
     const reason = end !== undefined && this.#clock.now() >= end ? 'absolute' : 'idle'
     this.emit('expire', { ...event, reason })
+    if (this.#expiredByStore.size >= MOST_REMEMBERED) this.#expiredByStore.clear()
+    this.#expiredByStore.add(report.key)
   }
 }
 
-function userName(user: string | number): string {
-  const name = String(user)
-  if (name === '' || (typeof user !== 'string' && typeof user !== 'number')) {
-    throw new OptionError('A user is named by a string or a number that is not empty.')
-  }
-  return name
+/** How a caller may name a user: strings and numbers that look alike are the same user. */
+export type UserName = string | number | bigint
+
+function userName(user: UserName): string {
+  const name = nameOf(user)
+  if (name !== undefined) return name
+  throw new OptionError('A user is named by a string that is not empty, or by a number.')
 }

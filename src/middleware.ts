@@ -15,7 +15,7 @@ import {
   type ReceivedToken,
   readTokens,
 } from './http/session-cookie.js'
-import { type ListedSession, Manager } from './manager.js'
+import { type Closing, type ListedSession, Manager, type UserName } from './manager.js'
 import { type SessionOptions, settingsFrom } from './options.js'
 import { type Explanation, RequestSession, type SessionInfo } from './request-session.js'
 
@@ -30,11 +30,11 @@ export interface SessionManager<Data extends object = SessionData> {
   /** Makes a session outside a request and gives its token: what the cookie would carry. */
   issue(data: Partial<Data>): Promise<string>
   /** The live sessions of a user, last seen first. @throws `ERR_UNSUPPORTED` without an index */
-  list(user: string | number): Promise<ListedSession<Data>[]>
+  list(user: UserName): Promise<ListedSession<Data>[]>
   /** Ends one session by its handle. False: there was no such live session. */
   revoke(id: string): Promise<boolean>
   /** Ends every session a user has now, but the one with the handle `except`; their number. */
-  revokeUser(user: string | number, options?: { except?: string }): Promise<number>
+  revokeUser(user: UserName, options?: { except?: string }): Promise<number>
   /** Removes expired records, at most `limit`; gives their number. */
   sweep(options?: { limit?: number }): Promise<number>
   /** Why this request's cookie is what it is. No ids, no secrets. */
@@ -49,9 +49,7 @@ export interface SessionManager<Data extends object = SessionData> {
 }
 
 /** A response as hosts hand it over. Handshake shims bring less, and then less is done. */
-export interface HostResponse extends ResponseLike {
-  on?: (event: 'close', listener: () => void) => unknown
-}
+export interface HostResponse extends ResponseLike, Closing {}
 
 /** Live sessions tried for one request, if it carries several cookies of the name. */
 const MAX_CANDIDATES = 4
@@ -77,7 +75,7 @@ export function session<Data extends object = SessionData>(
     next: (error?: unknown) => void,
   ): void => {
     if (manager.closed) return refuse(manager, next)
-    if (place.has(req)) return next()
+    if (place.has(req)) return place.whenReady(req, next)
     if (Reflect.get(req, manager.settings.property) !== undefined) {
       const { property } = manager.settings
       return next(
@@ -91,22 +89,28 @@ export function session<Data extends object = SessionData>(
   return Object.defineProperty(
     Object.assign(middleware, {
       of: (req: object): SessionInfo<Data> => place.get(req),
-      read: (req: RequestLike) => readOnly(manager, req),
-      issue: (data: Partial<Data>) => issue(manager, data),
-      list: (user: string | number) => manager.list(user),
-      revoke: (id: string) => manager.revoke(id),
-      revokeUser: (user: string | number, how?: { except?: string }) =>
-        manager.revokeUser(user, how),
-      sweep: (how?: { limit?: number }) => manager.sweep(how),
+      read: (req: RequestLike) => heard(readOnly(manager, req)),
+      issue: (data: Partial<Data>) => heard(issue(manager, data)),
+      list: (user: UserName) => heard(manager.list(user)),
+      revoke: (id: string) => heard(manager.revoke(id)),
+      revokeUser: (user: UserName, how?: { except?: string }) =>
+        heard(manager.revokeUser(user, how)),
+      sweep: (how?: { limit?: number }) => heard(manager.sweep(how)),
       explain: (req: object) => place.get(req).explain(),
       settled: () => manager.settled(),
-      close: () => manager.close(),
+      close: () => heard(manager.close()),
       on: <Name extends EventName>(name: Name, listener: Listener<Name>) =>
         manager.on(name, listener),
     }),
     'capabilities',
     { get: () => manager.capabilities, enumerable: true },
   ) as SessionManager<Data>
+}
+
+/** A promise that nobody awaits must not end the process when it rejects. */
+function heard<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => {})
+  return work
 }
 
 function refuse(manager: Manager, next: (error?: unknown) => void): void {
@@ -122,6 +126,7 @@ type Slotted<Data extends object> = { readonly [slot: symbol]: RequestSession<Da
 /** Where a manager keeps the session of a request: out of sight, and behind `req.session`. */
 class Place<Data extends object> {
   readonly #slot = Symbol('coatcheck')
+  readonly #waiting = new WeakMap<object, (() => void)[]>()
   readonly #property: string
   readonly #accessor: PropertyDescriptor
 
@@ -147,8 +152,32 @@ class Place<Data extends object> {
     Object.defineProperty(req, this.#property, this.#accessor)
   }
 
+  /** A request is on its way in: until its session is there, others with the same one wait. */
+  reserve(req: object): void {
+    this.#waiting.set(req, [])
+  }
+
   has(req: object): boolean {
-    return this.#slot in req
+    return this.#slot in req || this.#waiting.has(req)
+  }
+
+  /** Goes on once the session of a request that came in twice is there. */
+  whenReady(req: object, next: () => void): void {
+    const waiting = this.#waiting.get(req)
+    if (waiting === undefined) next()
+    else waiting.push(next)
+  }
+
+  /** The session is there, or never will be. */
+  release(req: object): readonly (() => void)[] {
+    const waiting = this.#waiting.get(req) ?? []
+    this.#waiting.delete(req)
+    return waiting
+  }
+
+  /** Whether `req.session` still leads here. */
+  isOurs(req: object): boolean {
+    return Object.getOwnPropertyDescriptor(req, this.#property)?.get === this.#accessor.get
   }
 
   /** @throws OptionError for a request that has not passed the middleware */
@@ -168,6 +197,7 @@ class Entry<Data extends object> {
   readonly #req: RequestLike
   readonly #res: HostResponse
   readonly #next: (error?: unknown) => void
+  readonly #leave: () => void
 
   constructor(
     manager: Manager<Data>,
@@ -181,12 +211,18 @@ class Entry<Data extends object> {
     this.#req = req
     this.#res = res
     this.#next = next
+    // A handshake or an upgrade has no end that could be waited for.
+    this.#leave = isResponse(res) ? manager.enter(res) : () => {}
   }
 
   start(): void {
     const { cookie } = this.#manager.settings
     if (typeof cookie !== 'function') return this.#open(cookie)
-    cookie(this.#req).then((attributes) => this.#open(attributes), this.#next)
+    this.#place.reserve(this.#req)
+    cookie(this.#req).then(
+      (attributes) => this.#open(attributes),
+      (error: unknown) => this.#refuse(error),
+    )
   }
 
   #open(attributes: CookieAttributes): void {
@@ -201,6 +237,7 @@ class Entry<Data extends object> {
     }
     // Two arguments, not a catch: what the handler throws inside next() is not a failed load.
     if ('then' in found) {
+      this.#place.reserve(this.#req)
       found.then(
         (answer) => this.#enter(attributes, tokens, answer),
         (error: unknown) => this.#failed(error, attributes, tokens),
@@ -210,33 +247,43 @@ class Entry<Data extends object> {
 
   #failed(error: unknown, attributes: CookieAttributes, tokens: readonly ReceivedToken[]): void {
     this.#manager.emit('error', { error: asError(error) })
-    if (this.#manager.settings.onStoreError === 'fail') return this.#next(error)
+    if (this.#manager.settings.onStoreError === 'fail') return this.#refuse(error)
     this.#enter(attributes, tokens, { ...NOTHING_FOUND, start: { state: 'unavailable' } })
+  }
+
+  #refuse(error: unknown): void {
+    this.#leave()
+    this.#place.release(this.#req)
+    this.#next(error)
   }
 
   #enter(attributes: CookieAttributes, tokens: readonly ReceivedToken[], found: Found): void {
     const manager = this.#manager
-    const { start, others, rejected, secure } = found
+    const { start, rejected, secure } = found
     if (start.state === 'live' && !isPrefetch(this.#req)) manager.noteActivity(start.held)
-    const visit = new Visit(manager.tools, start, others)
+    const visit = new Visit(manager.tools, start, found.others)
     const received = { tokens, rejected }
-    const held = new RequestSession<Data>(manager, this.#req, attributes, received, secure, visit)
+    // engine.io upgrades at once, before a store could answer.
+    if (!isResponse(this.#res)) visit.commits.cookieClosed = 'ERR_NO_RESPONSE'
+    const held = new RequestSession<Data>(manager, this.#req, attributes, received, secure, visit, {
+      leave: this.#leave,
+      isOurs: () => this.#place.isOurs(this.#req),
+    })
     this.#place.put(this.#req, held)
     holdResponse(this.#res, held, this.#next, {
       maxHeldBytes: manager.settings.maxHeldBytes,
       patience: manager.settings.storeTimeout,
       clock: manager.settings.clock,
     })
-    if ('headersSent' in this.#res) {
-      held.enter()
-      // A client that goes away before the handler has answered must not keep close() waiting.
-      this.#res.on?.('close', () => held.leave())
-    } else {
-      // A handshake or an upgrade: engine.io goes on at once, before a store could answer.
-      visit.cookieClosed = 'ERR_NO_RESPONSE'
-    }
+    const others = this.#place.release(this.#req)
     this.#next()
+    for (const next of others) next()
   }
+}
+
+/** Whether a store can be waited for before it leaves. */
+function isResponse(res: HostResponse): boolean {
+  return 'headersSent' in res
 }
 
 interface Found {
@@ -341,7 +388,7 @@ async function readOnly<Data extends object>(
   const { start, others } = await openAll(manager, tokens, audienceOf(attributes))
   if (start.state !== 'live') return null
   const visit = new Visit(manager.tools, start, others)
-  visit.cookieClosed = 'ERR_NO_RESPONSE'
+  visit.commits.cookieClosed = 'ERR_NO_RESPONSE'
   return visit.state.session as SessionObject as unknown as Session<Data>
 }
 

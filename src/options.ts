@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from './core/clock.js'
-import type { LifetimeSettings } from './core/lifetime.js'
+import { type LifetimeSettings, LONGEST_TIME } from './core/lifetime.js'
 import type { Store } from './core/store.js'
 import type { UserOf } from './core/user.js'
 import { OptionError } from './errors.js'
@@ -103,6 +103,8 @@ export interface Settings {
 
 const DAY = 24 * 60 * 60 * 1000
 const SECRET_BYTES = 32
+/** Timers of Node with a longer time run at once. */
+const LONGEST_TIMER = 2 ** 31 - 1
 
 /** Checks and completes options. @throws OptionError naming option, value and what is allowed */
 export function settingsFrom<Data extends object>(options: SessionOptions<Data>): Settings {
@@ -129,9 +131,9 @@ export function settingsFrom<Data extends object>(options: SessionOptions<Data>)
     lifetime: { idleTimeout: idle, absoluteTimeout: absolute },
     userOf: optional('user', options.user, 'function') as UserOf | undefined,
     concurrency: oneOf('concurrency', options.concurrency, ['merge', 'strict', 'overwrite']),
-    storeTimeout: positive('storeTimeout', options.storeTimeout, 2_000),
+    storeTimeout: positive('storeTimeout', options.storeTimeout, 2_000, LONGEST_TIMER),
     onStoreError: oneOf('onStoreError', options.onStoreError, ['fail', 'anonymous']),
-    maxHeldBytes: positive('maxHeldBytes', options.maxHeldBytes, 65_536),
+    maxHeldBytes: positive('maxHeldBytes', options.maxHeldBytes, 65_536, Number.MAX_SAFE_INTEGER),
     trustProxy: optional('trustProxy', options.trustProxy, 'boolean') ?? false,
     property: propertyFrom(options.property),
     clock,
@@ -238,20 +240,20 @@ function storeFrom(store: unknown, clock: Clock): Store {
 
 function propertyFrom(property: unknown): string {
   if (property === undefined) return 'session'
-  if (typeof property === 'string' && property !== '') return property
+  if (typeof property === 'string' && property !== '' && property !== '__proto__') return property
   throw new OptionError(`The option property is ${kind(property)}; it takes a name on req.`)
 }
 
 function timeout(name: string, value: unknown, standard: number): number | null {
   if (value === false) return null
-  return positive(name, value, standard, ', or false for never')
+  return positive(name, value, standard, LONGEST_TIME, ', or false for never')
 }
 
-function positive(name: string, value: unknown, standard: number, or = ''): number {
+function positive(name: string, value: unknown, standard: number, most: number, or = ''): number {
   if (value === undefined) return standard
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value
+  if (typeof value === 'number' && value > 0 && value <= most) return value
   throw new OptionError(
-    `The option ${name} is ${typeof value === 'number' ? value : kind(value)}; it takes a number above 0${or}.`,
+    `The option ${name} is ${typeof value === 'number' ? value : kind(value)}; it takes a number above 0, up to ${most}${or}.`,
   )
 }
 

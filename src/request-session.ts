@@ -1,7 +1,9 @@
+import type { Held, Identity } from './core/keeper.js'
 import { cookieLife, endOf, lastSeen } from './core/lifetime.js'
-import type { Session } from './core/session.js'
+import { noData } from './core/refusals.js'
+import { answer, type Session } from './core/session.js'
 import type { Visit } from './core/visit.js'
-import { asError, CoatcheckError } from './errors.js'
+import { asError } from './errors.js'
 import type { HeaderEdit, HeaderView } from './http/header-view.js'
 import type { Holder, HoldReport } from './http/holder.js'
 import { inspectHop, isSecure, type RequestLike } from './http/secure-request.js'
@@ -79,7 +81,8 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   /** Whether the session was found under the cookie of secure requests. */
   readonly #cameSecure: boolean
   #reason: CookieReason = 'clean'
-  #inside = false
+  readonly #leave: () => void
+  readonly #isOurs: () => boolean
   /** The handler has looked at the session, so the response depends on the cookie. */
   #read = false
 
@@ -90,6 +93,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     received: Received,
     cameSecure: boolean,
     visit: Visit,
+    place: { readonly leave: () => void; readonly isOurs: () => boolean },
   ) {
     this.#manager = manager
     this.#req = req
@@ -97,7 +101,9 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     this.#received = received
     this.#cameSecure = cameSecure
     this.visit = visit
-    visit.persistent = attributes.persistent
+    visit.commits.persistent = attributes.persistent
+    this.#leave = place.leave
+    this.#isOurs = place.isOurs
     const { stored } = visit.state
     this.#found =
       stored === 'live'
@@ -109,12 +115,6 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
             : 'gone'
   }
 
-  /** `close()` waits for this request until it has committed or its connection is gone. */
-  enter(): void {
-    this.#inside = true
-    this.#manager.entered()
-  }
-
   /** What `req.session` reads. */
   get session(): Session<Data> {
     this.#read = true
@@ -123,16 +123,9 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
 
   /** What `req.session = …` does: an object replaces the data, null and undefined end the session. */
   assign(value: unknown): void {
-    if (value === null || value === undefined) {
-      this.visit.state.asked = 'destroy'
-    } else if (typeof value === 'object' && !Array.isArray(value)) {
-      this.visit.state.replaceData(value)
-    } else {
-      throw new CoatcheckError(
-        'ERR_NOT_SERIALIZABLE',
-        'The session can be set to an object of data, or to null to end it.',
-      )
-    }
+    if (value === null || value === undefined) this.visit.state.renounce()
+    else if (typeof value === 'object') this.visit.state.replaceData(value)
+    else throw noData(`a ${typeof value}`)
   }
 
   begin(status: number): HeaderEdit | undefined | Promise<HeaderEdit | undefined> {
@@ -157,7 +150,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
 
   /** A response that only carries an upgrade or a handshake: nothing can be waited for. */
   beginNow(): HeaderEdit | undefined {
-    this.visit.cookieClosed = 'ERR_NO_RESPONSE'
+    this.visit.commits.cookieClosed = 'ERR_NO_RESPONSE'
     return undefined
   }
 
@@ -169,8 +162,8 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   }
 
   ended(): void {
-    this.visit.cookieClosed ??= 'ERR_HEADERS_SENT'
-    this.leave()
+    this.visit.commits.cookieClosed ??= 'ERR_HEADERS_SENT'
+    this.#over()
   }
 
   report(report: HoldReport): void {
@@ -186,7 +179,8 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
         break
       case 'failed':
         this.#reason = 'store-error'
-        this.visit.cookieClosed = 'ERR_HEADERS_SENT'
+        this.visit.commits.withdraw()
+        this.visit.commits.cookieClosed = 'ERR_HEADERS_SENT'
         this.#fail(report.error)
         break
       case 'late-error':
@@ -196,10 +190,9 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   }
 
   /** The request no longer keeps `close()` waiting. */
-  leave(): void {
-    if (!this.#inside) return
-    this.#inside = false
-    this.#manager.left()
+  #over(): void {
+    this.visit.over()
+    this.#leave()
   }
 
   get createdAt(): number | undefined {
@@ -229,20 +222,22 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     return this.visit.authenticated()
   }
 
-  async token(): Promise<string> {
-    await this.visit.save()
-    return this.#token()
+  token(): Promise<string> {
+    return answer(
+      this.visit.save().then(() => this.#token(this.visit.identity())),
+      undefined,
+    )
   }
 
   explain(): Explanation {
     const form = this.#form()
-    const { cookie } = this.visit
+    const { action } = this.visit.commits.cookie
     return {
       session: this.#found,
       received: { count: this.#received.tokens.length, rejected: this.#received.rejected },
       cookie: {
-        action: cookie === 'clear' ? 'cleared' : cookie,
-        reason: cookie === 'none' ? this.#reason : 'changed',
+        action: action === 'clear' ? 'cleared' : action,
+        reason: action === 'none' ? this.#why() : 'changed',
         name: form.name,
         attributes: { secure: form.secure, sameSite: form.sameSite },
       },
@@ -252,15 +247,13 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
 
   /** `delete req.session` takes the accessor away, which is how a program ends a session too. */
   #noticeDeletion(): void {
-    const { property } = this.#manager.settings
-    if (Object.hasOwn(this.#req, property)) return
-    this.visit.state.asked = 'destroy'
+    if (!this.#isOurs()) this.visit.state.renounce()
   }
 
   #close(reason: CookieReason): void {
-    this.visit.cookieClosed ??= 'ERR_HEADERS_SENT'
+    this.visit.commits.cookieClosed ??= 'ERR_HEADERS_SENT'
     this.#reason = reason
-    this.leave()
+    this.#over()
   }
 
   #unsentReason(): CookieReason {
@@ -271,30 +264,35 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     return stored === 'none' ? 'no-data' : 'clean'
   }
 
+  #why(): CookieReason {
+    return this.visit.commits.wasTooLate ? 'headers-sent' : this.#reason
+  }
+
   /** The headers of this response that come from its session; undefined: none. */
   #edit(): HeaderEdit | undefined {
-    const { cookie } = this.visit
-    if (cookie === 'none' && !this.#read) return undefined
+    const { cookie } = this.visit.commits
+    if (cookie.action === 'none' && !this.#read) return undefined
+    const lines =
+      cookie.action === 'set'
+        ? [this.#setLine(cookie.held)]
+        : cookie.action === 'clear'
+          ? this.#clearLines()
+          : []
     return (headers) => {
-      if (cookie !== 'none') {
-        for (const line of cookie === 'set' ? [this.#setLine()] : this.#clearLines()) {
-          headers.append('Set-Cookie', line)
-        }
-        this.#forbidCaching(headers)
-      }
+      for (const line of lines) headers.append('Set-Cookie', line)
+      if (lines.length > 0) this.#forbidCaching(headers)
       addVary(headers, 'Cookie')
     }
   }
 
-  #setLine(): string {
-    const held = this.visit.state.held!
+  #setLine({ identity, facts }: Held): string {
     const { lifetime, clock } = this.#manager.settings
     const form = this.#form()
     if (!this.#isSecure()) this.#warnInsecureHop(form.secure)
     const now = clock.now()
-    const outlives = this.#attributes.persistent || held.facts.own !== undefined
-    const life = outlives ? cookieLife(held.facts, lifetime, now) : undefined
-    return setLine(this.#attributes, form, this.#token(), life, now)
+    const outlives = this.#attributes.persistent || facts.own !== undefined
+    const life = outlives ? cookieLife(facts, lifetime, now) : undefined
+    return setLine(this.#attributes, form, this.#token(identity), life, now)
   }
 
   /** One line for each kind that came in, as each was set. */
@@ -307,9 +305,8 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     return [...new Set(lines)]
   }
 
-  #token(): string {
-    const { keeper } = this.#manager
-    return keeper.token(this.visit.identity(), audienceOf(this.#attributes))
+  #token(identity: Identity): string {
+    return this.#manager.keeper.token(identity, audienceOf(this.#attributes))
   }
 
   #form() {

@@ -13,7 +13,10 @@ describe('an option that is wrong', () => {
     [{ secret: 7 }, 'secret is a number'],
     [{ store: {} }, 'store is an object without load, create, replace, touch, destroy'],
     [{ store: null }, 'store is null'],
-    [{ idleTimeout: 0 }, 'idleTimeout is 0; it takes a number above 0, or false for never'],
+    [
+      { idleTimeout: 0 },
+      'idleTimeout is 0; it takes a number above 0, up to 3153600000000, or false for never',
+    ],
     [{ idleTimeout: Number.NaN }, 'idleTimeout is NaN'],
     [{ absoluteTimeout: '1d' }, 'absoluteTimeout is a string'],
     [{ idleTimeout: false, absoluteTimeout: false }, 'cannot both be false'],

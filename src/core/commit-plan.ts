@@ -15,7 +15,11 @@ export interface CommitState {
    */
   readonly stored: 'none' | 'live' | 'gone' | 'superseded' | 'ended' | 'unavailable'
   /** What the handler asked for besides changing data. */
-  readonly asked: 'nothing' | 'destroy' | 'regenerate' | 'authenticated' | 'save'
+  readonly asked: 'nothing' | 'destroy' | 'regenerate'
+  /** The same user has proved itself again. */
+  readonly authenticated: boolean
+  /** The handler has called `save()`, which stores an empty session too. */
+  readonly saving: boolean
   /** `destroy()` has already been carried out in this request. */
   readonly destroyed: boolean
   /** The record differs from what was loaded. */
@@ -23,7 +27,7 @@ export interface CommitState {
   /** There is data. */
   readonly hasData: boolean
   readonly userChange: UserChange | undefined
-  /** The present id was made in this response, so nobody else can know it yet. */
+  /** The present id was made in this response and has not left, so nobody else can know it. */
   readonly freshId: boolean
   /** The client should get its cookie again: an older secret, a new lifetime, an ageing cookie. */
   readonly cookieDue: boolean
@@ -60,9 +64,7 @@ export function planCommit(state: CommitState): CommitPlan {
     case 'live':
       return planLive(state)
     case 'ended':
-      return state.changed || state.asked !== 'nothing'
-        ? { write: 'drop', reason: 'gone' }
-        : NOTHING
+      return state.changed || state.saving ? { write: 'drop', reason: 'gone' } : NOTHING
     case 'none':
     case 'gone':
     case 'superseded':
@@ -78,16 +80,16 @@ function planDestroy({ stored, cookieOpen }: CommitState): CommitPlan {
 }
 
 /** Public pages go on without the store; what would be believed to be stored must not. */
-function planUnavailable({ asked, changed, userChange }: CommitState): CommitPlan {
-  if (asked !== 'nothing' || userChange !== undefined) {
+function planUnavailable({ asked, saving, changed, userChange }: CommitState): CommitPlan {
+  if (asked !== 'nothing' || saving || userChange !== undefined) {
     return { write: 'refuse', code: 'ERR_READ_ONLY' }
   }
   return changed ? { write: 'drop', reason: 'unavailable' } : NOTHING
 }
 
 function planNew(state: CommitState): CommitPlan {
-  const { stored, asked, destroyed, hasData, userChange, cookieOpen } = state
-  if (!hasData && asked !== 'save') return NOTHING
+  const { stored, saving, destroyed, hasData, userChange, cookieOpen } = state
+  if (!hasData && !saving) return NOTHING
   if (destroyed) return { write: 'drop', reason: 'destroyed' }
   // Late requests of an old id start nothing, unless somebody signs in with it.
   if (stored === 'superseded' && userChange === undefined) {
@@ -98,27 +100,27 @@ function planNew(state: CommitState): CommitPlan {
 }
 
 function planLive(state: CommitState): CommitPlan {
-  const { asked, changed, hasData, userChange, freshId, cookieDue, cookieOpen } = state
+  const { asked, saving, changed, hasData, freshId, cookieDue, cookieOpen } = state
   const reason = renewReason(state)
-  if (asked === 'regenerate' && !hasData) {
+  const restart = state.userChange !== undefined || state.authenticated
+  if (asked === 'regenerate' && !hasData && !saving) {
     // The old session ends and there is nothing to start a new one with.
     return { write: 'destroy', cookie: cookieOpen ? 'clear' : 'none' }
   }
   if (reason !== undefined && !freshId) {
     if (!cookieOpen) return { write: 'drop', reason: 'too-late' }
-    const restart = userChange !== undefined || asked === 'authenticated'
     return { write: 'renew', cookie: 'set', reason, restart }
   }
   const cookie = cookieDue && cookieOpen ? 'set' : 'none'
   if (reason !== undefined || changed) {
-    const restart = userChange !== undefined || asked === 'authenticated'
     return { write: 'replace', cookie, restart }
   }
   return cookie === 'set' ? { write: 'confirm', cookie } : NOTHING
 }
 
 /** Why the live session needs another id; undefined: it keeps the one it has. */
-function renewReason({ asked, userChange }: CommitState): RenewReason | undefined {
-  if (userChange !== undefined) return userChange
-  return asked === 'authenticated' || asked === 'regenerate' ? asked : undefined
+function renewReason(state: CommitState): RenewReason | undefined {
+  if (state.userChange !== undefined) return state.userChange
+  if (state.authenticated) return 'authenticated'
+  return state.asked === 'regenerate' ? 'regenerate' : undefined
 }

@@ -49,11 +49,11 @@ export interface Events {
 }
 
 export type EventName = keyof Events
-export type Listener<Name extends EventName> = (event: Events[Name]) => void
+export type Listener<Name extends EventName> = (event: Events[Name]) => unknown
 
 /** Hands events to listeners. A listener that throws harms nobody: that becomes an `error` event. */
 export class Emitter {
-  readonly #listeners = new Map<EventName, Set<(event: never) => void>>()
+  readonly #listeners = new Map<EventName, Set<(event: never) => unknown>>()
   readonly #told = new WeakSet<Error>()
 
   /** Gives the function that ends the listening. */
@@ -73,12 +73,15 @@ export class Emitter {
     const listeners = this.#listeners.get(name)
     if (listeners === undefined) return
     for (const listener of [...listeners]) {
-      try {
-        ;(listener as Listener<Name>)(event)
-      } catch (thrown) {
+      const failed = (thrown: unknown) => {
         // A failing listener of `error` has nobody left to tell.
-        if (name === 'error') continue
-        this.emit('error', { at: event.at, error: asError(thrown) })
+        if (name !== 'error') this.emit('error', { at: event.at, error: asError(thrown) })
+      }
+      try {
+        const answer = (listener as Listener<Name>)(event)
+        if (answer instanceof Promise) answer.catch(failed)
+      } catch (thrown) {
+        failed(thrown)
       }
     }
   }

@@ -50,13 +50,22 @@ export class Held implements Base {
   }
 }
 
+/** What events call a session: its handle and whose it is. */
+export function namesOf({ identity, facts }: Held): {
+  readonly id: string
+  readonly user?: string
+} {
+  const id = identity.handle
+  return facts.user === undefined ? { id } : { id, user: facts.user }
+}
+
 /** What a token leads to. Only `live` has a session; none of the others is an error. */
 export type Opened =
   | { readonly state: 'live'; readonly held: Held }
   /** Unknown, destroyed, revoked, or ended by one of its clocks (`ended`). */
   | { readonly state: 'gone'; readonly handle: string; readonly ended?: Ended }
   /** Renewed a moment ago: this is the old id of a session that goes on under a new one. */
-  | { readonly state: 'superseded'; readonly handle: string }
+  | { readonly state: 'superseded'; readonly handle: string; readonly next: string | undefined }
   | { readonly state: 'corrupt'; readonly handle: string; readonly reason: string }
   | { readonly state: 'rejected'; readonly reason: 'format' | 'signature' }
 
@@ -84,6 +93,11 @@ export type MaybeRewrite = (latest: Held) => Draft | undefined
 export type Written = { readonly state: 'stored'; readonly held: Held } | NotWritten
 export type NotWritten = { readonly state: 'gone' | 'superseded' | 'corrupt' }
 export type Declined = { readonly state: 'declined'; readonly latest: Held }
+
+export interface Renewal {
+  /** The old id still stands for the session that goes on, to end it: nobody signed in or out. */
+  readonly linked: boolean
+}
 
 /** How far a keeper's promises go; shown as `sessions.capabilities`. */
 export interface Capabilities {
@@ -125,15 +139,26 @@ export interface Keeper {
   change(held: Held, rewrite: Rewrite): Promise<Written>
   change(held: Held, rewrite: MaybeRewrite): Promise<Written | Declined>
   /** Stores a session under a new identity and ends the old one, or leaves the old one as it is. */
-  renew(held: Held, identity: Identity, remake: Rewrite): Promise<Written>
+  renew(held: Held, identity: Identity, remake: Rewrite, how: Renewal): Promise<Written>
+  renew(
+    held: Held,
+    identity: Identity,
+    remake: MaybeRewrite,
+    how: Renewal,
+  ): Promise<Written | Declined>
   /** Notes activity now. False: gone. */
   touch(held: Held): Promise<boolean>
-  /** True: a live one was there. */
-  destroy(identity: Identity): Promise<boolean>
+  /**
+   * Ends a session, also one that somebody has changed or renewed since. Gives what it ended, which
+   * has another handle after a renewal; undefined: there was nothing live.
+   */
+  destroy(held: Held): Promise<Held | undefined>
+  /** Removes a record that a clock has ended. False: somebody else has. */
+  forget(handle: string): Promise<boolean>
   /** Live sessions of a user. Rejects with `ERR_UNSUPPORTED` where there is no index. */
   list(user: string): Promise<Held[]>
-  /** Ends sessions of a user that exist now, all but `except`; gives their handles. */
-  revokeUser(user: string, except: string | undefined): Promise<string[]>
+  /** Ends sessions of a user that exist now, all but those named; gives what it ended. */
+  revokeUser(user: string, except: readonly string[]): Promise<Held[]>
   sweep(limit: number | undefined): Promise<number>
   close(): Promise<void>
 }

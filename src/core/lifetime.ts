@@ -14,6 +14,9 @@ export interface LifetimeSettings {
 /** Browsers cut Max-Age to 400 days (RFC 6265bis, section 5.5). */
 export const LONGEST_COOKIE = 400 * 24 * 60 * 60 * 1000
 
+/** A hundred years: longer times would leave what dates and exact integers can hold. */
+export const LONGEST_TIME = 100 * 365 * 24 * 60 * 60 * 1000
+
 /** A live session tells the store of its activity at most this often, in ms. */
 const TOUCH_INTERVAL = 60_000
 

@@ -4,7 +4,7 @@
  * The native text is one JSON object, so that it also fits a `json` or `jsonb` column:
  *
  *     {"v":1,"facts":{"created":…,"started":…,"idle":…},"data":{…}}
- *     {"v":1,"ended":…}                                              a tombstone
+ *     {"v":1,"ended":…,"next":…}                                     a tombstone
  *
  * The expiry is not in it: it lives beside the text in the store, so a touch moves nothing else.
  */
@@ -40,7 +40,7 @@ export interface SessionRecord {
 /** What a text turned out to be. Garbage is a value: a bad record must not fail a request. */
 export type Decoded =
   | { readonly kind: 'record'; readonly record: SessionRecord }
-  | { readonly kind: 'tombstone'; readonly ended: number }
+  | { readonly kind: 'tombstone'; readonly ended: number; readonly next: string | undefined }
   | { readonly kind: 'corrupt'; readonly reason: CorruptReason }
 
 export type CorruptReason = 'json' | 'shape' | 'version'
@@ -64,9 +64,14 @@ export function endOfRecord(entries: ReadonlyMap<string, string>): string {
   return `"data":{${data}}}`
 }
 
-/** The text that stands in for a renewed session until its last late requests are over. */
-export function encodeTombstone(now: number): string {
-  return `{"v":${VERSION},"ended":${now}}`
+/**
+ * The text that stands in for a renewed session until its last late requests are over.
+ *
+ * @param next the handle under which the same session goes on, so that a logout or a revoke that
+ * names the old one still ends it. None after a login or logout: there the old id must lead nowhere.
+ */
+export function encodeTombstone(now: number, next?: string): string {
+  return JSON.stringify({ v: VERSION, ended: now, next })
 }
 
 export function decodeRecord(text: string): Decoded {
@@ -77,11 +82,13 @@ export function decodeRecord(text: string): Decoded {
     return { kind: 'corrupt', reason: 'json' }
   }
   if (!isObject(parsed)) return { kind: 'corrupt', reason: 'shape' }
-  const { v, facts, data, ended } = parsed
+  const { v, facts, data, ended, next } = parsed
   if (v !== VERSION) {
     return { kind: 'corrupt', reason: typeof v === 'number' && v > VERSION ? 'version' : 'shape' }
   }
-  if (isTime(ended)) return { kind: 'tombstone', ended }
+  if (isTime(ended)) {
+    return { kind: 'tombstone', ended, next: typeof next === 'string' ? next : undefined }
+  }
   if (!isFacts(facts) || !isObject(data)) return { kind: 'corrupt', reason: 'shape' }
   return { kind: 'record', record: { facts, data } }
 }

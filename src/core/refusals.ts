@@ -13,6 +13,33 @@ export function reservedKey(name: string): CoatcheckError {
   )
 }
 
+/** What was assigned to `req.session` holds no data that JSON could keep. */
+export function noData(kind: string): CoatcheckError {
+  return new CoatcheckError(
+    'ERR_NOT_SERIALIZABLE',
+    `The session can be set to an object of data, or to null to end it, but not to ${kind}.`,
+  )
+}
+
+/** A new id needs a cookie, and none can be sent. */
+export function tooLate(code: 'ERR_HEADERS_SENT' | 'ERR_NO_RESPONSE'): CoatcheckError {
+  return new CoatcheckError(
+    code,
+    code === 'ERR_NO_RESPONSE'
+      ? 'This would need a cookie, and there is no response.'
+      : 'This would need a cookie, and the headers have already left.',
+  )
+}
+
+/** A call of the handler is still under way, and the response waits for it. */
+export function lineTimeout(ms: number): CoatcheckError {
+  return new CoatcheckError(
+    'ERR_STORE_TIMEOUT',
+    `A session call that nobody awaited did not end within ${ms} ms (storeTimeout) of the response.`,
+    { op: 'commit', status: 500, outcome: 'unknown' },
+  )
+}
+
 /** Under `onStoreError: 'anonymous'`, what cannot be known cannot be changed. */
 export function readOnly(): CoatcheckError {
   return new CoatcheckError(

@@ -10,9 +10,12 @@ import {
   plainAfter,
 } from './changes.js'
 import type { CommitState } from './commit-plan.js'
-import type { Held, Identity, Opened } from './keeper.js'
+import { type Held, type Identity, namesOf, type Opened } from './keeper.js'
+import { LONGEST_TIME } from './lifetime.js'
 import type { Data } from './record.js'
+import { noData, reservedKey } from './refusals.js'
 import { RESERVED, type SessionHost, SessionObject } from './session.js'
+import { lossyKind } from './strict-json.js'
 import { concernsUser, type UserChange, type UserOf, userChange, whoIs } from './user.js'
 
 /** Where it starts: what the token led to, that there was no token, or that the store failed. */
@@ -39,9 +42,14 @@ export class SessionState {
   #formerHandles: Map<SessionObject, string> | undefined
   #destroyed = false
   #freshId = false
+  #renounced = false
   /** The lifetime that the handler set; null: back to the settings; undefined: it set none. */
   #own: number | null | undefined
-  asked: 'nothing' | 'destroy' | 'regenerate' | 'authenticated' = 'nothing'
+  /** Names the session that the request came with in events. */
+  readonly #presented: { readonly id?: string; readonly user?: string }
+  asked: CommitState['asked'] = 'nothing'
+  /** The same user has proved itself again. */
+  authenticated = false
   /** Which keys of the stored data go on after `regenerate()`; undefined: all. */
   kept: ((key: string) => boolean) | undefined
 
@@ -49,6 +57,7 @@ export class SessionState {
     this.#host = host
     this.#userOf = userOf
     this.#base = EMPTY_BASE
+    this.#presented = presentedBy(start)
     switch (start.state) {
       case 'live':
         this.#stored = 'live'
@@ -78,6 +87,11 @@ export class SessionState {
 
   get base(): Base {
     return this.#base
+  }
+
+  /** The handle and user for events about this session, also after it has ended. */
+  get names(): { readonly id?: string; readonly user?: string } {
+    return this.#held === undefined ? this.#presented : namesOf(this.#held)
   }
 
   get destroyed(): boolean {
@@ -129,13 +143,32 @@ export class SessionState {
     return held !== undefined && this.#own !== undefined && this.own !== held.facts.own
   }
 
-  /** Replaces all data, as assigning an object to `req.session` does. */
-  replaceData(data: object): void {
+  /**
+   * Replaces all data, as assigning an object to `req.session` does.
+   * @throws `ERR_RESERVED_KEY`, `ERR_NOT_SERIALIZABLE`; then nothing is replaced
+   */
+  replaceData(given: object): void {
     const { session } = this
-    if (data === session) return
-    const entries = Object.entries(data)
+    if (given === session) return
+    const kind = lossyKind(given)
+    if (kind !== undefined || Array.isArray(given)) throw noData(kind ?? 'an array')
+    const entries = Object.entries(given)
+    for (const [key] of entries) if (RESERVED.has(key)) throw reservedKey(key)
     empty(session)
-    for (const [key, value] of entries) session[key as keyof SessionObject] = value as never
+    for (const [key, value] of entries) set(session, key, value)
+  }
+
+  /** `req.session = null`: the end of the session, which shows at once and is stored later. */
+  renounce(): void {
+    this.asked = 'destroy'
+    this.#renounced = true
+    if (this.#session !== undefined) empty(this.#session)
+    else this.#base = EMPTY_BASE
+  }
+
+  /** Data was set after `req.session = null`. */
+  get hasLateData(): boolean {
+    return this.#renounced && this.#session !== undefined && this.#hasData()
   }
 
   /**
@@ -151,46 +184,97 @@ export class SessionState {
       changes,
       state: {
         stored: this.#stored,
-        asked: this.asked === 'nothing' && explicitSave ? 'save' : this.asked,
+        asked: this.asked,
+        authenticated: this.authenticated,
+        saving: explicitSave,
         destroyed: this.#destroyed,
         changed: dataChanged || this.lifetimeChanged,
         hasData: this.#hasData(),
         userChange:
           dataChanged || this.asked === 'regenerate' ? this.#userChange(changes) : undefined,
-        freshId: this.#freshId,
+        freshId: this.hasFreshId(cookie.open),
         cookieDue: cookie.due || this.lifetimeChanged,
         cookieOpen: cookie.open,
       },
     }
   }
 
-  /** After a write: what is stored now is the new base; the handler's own objects stay. */
+  /**
+   * After a write: what is stored now is the new base. The handler's own objects stay, and so does
+   * what it has set since the write began; keys that others have written meanwhile are shown.
+   */
   adopt(held: Held, written: { changes: Changes; renewed: boolean; merged: boolean }): void {
+    const since = written.merged ? this.#changedSince() : undefined
+    this.#goOn(held, storedBase(held))
+    if (written.renewed) this.#freshId = true
+    if (since === undefined || this.#session === undefined) return
+    const isOwn = (key: string) => since.set.has(key) || since.deleted.has(key)
+    this.#showData(this.#session, held.loaded, isOwn)
+  }
+
+  /**
+   * After a reload or an update: the session shows what is stored.
+   * @param seen what the update started from: what the handler has set since then stays
+   */
+  show(held: Held, seen?: Changes): void {
+    const session = this.#session
+    const since = seen === undefined ? NO_CHANGES : this.#changedSince()
+    const { asked, kept, authenticated } = this
+    this.#goOn(held, held)
+    if (seen === undefined) {
+      // A new id that was asked for is still to come.
+      this.asked = asked
+      this.authenticated = authenticated
+      this.kept = kept
+      if (kept !== undefined) this.#base = narrowed(held, kept)
+    }
+    if (session === undefined) return
+    this.#showData(session, held.loaded, seen === undefined ? () => false : differing(since, seen))
+  }
+
+  /** The id was made in this response, and has not left yet. */
+  useFreshId(): void {
+    this.#freshId = true
+  }
+
+  hasFreshId(cookieOpen: boolean): boolean {
+    return this.#freshId && cookieOpen
+  }
+
+  /** After an update of a session that is not stored yet: its data, to be committed. */
+  take(updated: Data, seen: Changes): void {
+    const since = this.#changedSince()
+    this.#showData(this.session, updated, differing(since, seen))
+  }
+
+  #goOn(held: Held, base: Base): void {
     this.#stored = 'live'
     this.#held = held
     this.#identity = held.identity
-    if (written.renewed) this.#freshId = true
-    if (this.#session !== undefined && written.merged) {
-      this.#showMerged(this.#session, held, written.changes)
-    }
-    this.#base = storedBase(held)
+    this.#base = base
     this.#own = undefined
     this.asked = 'nothing'
+    this.authenticated = false
     this.kept = undefined
   }
 
-  /** After a reload or an update: the session shows exactly what is stored. */
-  show(held: Held): void {
-    this.#stored = 'live'
-    this.#held = held
-    this.#identity = held.identity
-    this.#own = undefined
-    this.kept = undefined
-    this.asked = 'nothing'
-    this.#base = held
-    if (this.#session === undefined) return
-    empty(this.#session)
-    fill(this.#session, held.loaded)
+  /** What the handler has changed by now; a value that cannot be stored is left to the commit. */
+  #changedSince(): Changes {
+    if (this.#session === undefined) return NO_CHANGES
+    try {
+      return changesSince(this.#base, data(this.#session), RESERVED)
+    } catch {
+      const keys = Object.keys(this.#session)
+      return { set: new Map(keys.map((key) => [key, ''])), deleted: new Set() }
+    }
+  }
+
+  #showData(session: SessionObject, shown: Data, isOwn: (key: string) => boolean): void {
+    const { kept } = this
+    for (const key of Object.keys(session)) {
+      if (!isOwn(key) && !Object.hasOwn(shown, key)) Reflect.deleteProperty(session, key)
+    }
+    fill(session, shown, (key) => !isOwn(key) && (kept === undefined || kept(key)))
   }
 
   /** The old session has ended, and the new one has nothing to store yet. */
@@ -200,6 +284,7 @@ export class SessionState {
     this.#held = undefined
     this.#base = EMPTY_BASE
     this.asked = 'nothing'
+    this.authenticated = false
     this.kept = undefined
   }
 
@@ -217,12 +302,15 @@ export class SessionState {
     this.#own = undefined
     this.#destroyed = true
     this.asked = 'nothing'
+    this.authenticated = false
     this.kept = undefined
     if (this.#session !== undefined) empty(this.#session)
   }
 
   /** Goes on in a new object, under a new id unless the present one is still nobody's. */
-  regenerate(keep: boolean | readonly string[], make: () => Identity): void {
+  regenerate(wanted: boolean | readonly string[], make: () => Identity): void {
+    // What an ended session held is nobody's any more.
+    const keep = this.#stored === 'ended' || this.#destroyed ? false : wanted
     const former = this.session
     this.#formerHandles ??= new Map()
     this.#formerHandles.set(former, this.identity(make).handle)
@@ -241,6 +329,7 @@ export class SessionState {
       this.#held = undefined
       this.#base = EMPTY_BASE
       this.#destroyed = false
+      this.#renounced = false
       this.asked = 'nothing'
       this.#identity = undefined
     }
@@ -256,15 +345,6 @@ export class SessionState {
     const before = whoIs(this.#held?.untouched ?? {}, this.#userOf)
     return userChange(before, whoIs(plainAfter(this.#base.untouched, changes), this.#userOf))
   }
-
-  /** Keys that others have written meanwhile; the ones changed here keep the handler's objects. */
-  #showMerged(session: SessionObject, held: Held, { set, deleted }: Changes): void {
-    const shown = data(session)
-    for (const key of Object.keys(shown)) {
-      if (!set.has(key) && !Object.hasOwn(held.loaded, key)) delete shown[key]
-    }
-    fill(session, held.loaded, (key) => !set.has(key) && !deleted.has(key))
-  }
 }
 
 /** The error a method rejects with where a cookie would be needed and none can be sent. */
@@ -273,9 +353,9 @@ export type CookieClosed = Extract<ErrorCode, 'ERR_HEADERS_SENT' | 'ERR_NO_RESPO
 /** @throws OptionError unless `ms` is a lifetime */
 export function checkLifetime(ms: number | null | undefined): number | undefined {
   if (ms === undefined || ms === null) return undefined
-  if (typeof ms === 'number' && ms > 0 && Number.isFinite(ms)) return ms
+  if (typeof ms === 'number' && ms > 0 && ms <= LONGEST_TIME) return ms
   throw new OptionError(
-    'session.cookie.maxAge takes a number of milliseconds above 0, or undefined for the settings.',
+    'session.cookie.maxAge takes milliseconds above 0, up to a hundred years, or undefined for the settings.',
   )
 }
 
@@ -292,19 +372,34 @@ function storedBase(held: Held): Base {
   }
 }
 
+/** Keys in which two sets of changes differ. */
+function differing(a: Changes, b: Changes): (key: string) => boolean {
+  return (key) => a.set.get(key) !== b.set.get(key) || a.deleted.has(key) !== b.deleted.has(key)
+}
+
 /** A session object seen as the data it holds. */
 function data(session: SessionObject): Data {
   return session as unknown as Data
 }
 
 function empty(session: SessionObject): void {
-  for (const key of Object.keys(session)) delete data(session)[key]
+  for (const key of Object.keys(session)) Reflect.deleteProperty(session, key)
+}
+
+/** Not an assignment: that would throw where a program has frozen its session. */
+function set(session: SessionObject, key: string, value: unknown): void {
+  Reflect.set(session, key, value)
+}
+
+function presentedBy(start: Start): { readonly id?: string; readonly user?: string } {
+  if (start.state === 'live') return namesOf(start.held)
+  return 'handle' in start ? { id: start.handle } : {}
 }
 
 /** Own enumerable properties only. A key that is a member's name stays in the record, unseen. */
 function fill(session: SessionObject, from: Data, wanted?: (key: string) => boolean): void {
   for (const key of Object.keys(from)) {
     if (RESERVED.has(key) || (wanted !== undefined && !wanted(key))) continue
-    data(session)[key] = from[key]
+    set(session, key, from[key])
   }
 }

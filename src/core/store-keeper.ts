@@ -12,6 +12,7 @@ import {
   type Keeper,
   type MaybeRewrite,
   type Opened,
+  type Renewal,
   type Rewrite,
   type Written,
 } from './keeper.js'
@@ -20,7 +21,7 @@ import { endedBy, expiryAfter, type LifetimeSettings } from './lifetime.js'
 import { decodeRecord, encodeRecord, encodeTombstone } from './record.js'
 import { type Awaitable, can, type Entry, type Store, type Stored } from './store.js'
 import { type StillWanted, withinLimit } from './time-limit.js'
-import { keysToRevoke } from './user-sessions.js'
+import { revokeAll } from './user-sessions.js'
 
 /** How long an old id is remembered after a renewal, for requests that are still under way. */
 const TOMBSTONE_LIFE = 10_000
@@ -42,6 +43,10 @@ export interface StoreKeeperOptions {
   /** Bounds each load and each commit with its retries, in ms. */
   readonly storeTimeout: number
   readonly clock: Clock
+  /** Takes work that nobody waits for, so that `settled()` and `close()` can. */
+  inBackground(work: Promise<unknown>): void
+  /** Hears of what failed although its operation has succeeded. */
+  onError(error: Error): void
 }
 
 interface Verified {
@@ -63,8 +68,14 @@ export class StoreKeeper implements Keeper {
   readonly #clock: Clock
   readonly #verified = new Recent<Verified>(REMEMBERED_TOKENS)
   readonly #commits = new KeyQueue<Held>()
+  readonly #touching = new Map<string, Promise<boolean>>()
+  readonly #inBackground: (work: Promise<unknown>) => void
+  readonly #onError: (error: Error) => void
 
-  constructor({ store, secrets, lifetime, storeTimeout, clock }: StoreKeeperOptions) {
+  constructor(options: StoreKeeperOptions) {
+    const { store, secrets, lifetime, storeTimeout, clock } = options
+    this.#inBackground = options.inBackground
+    this.#onError = options.onError
     this.#store = store
     this.#storeName = store.constructor.name
     this.#keyring = new Keyring(secrets)
@@ -104,7 +115,7 @@ export class StoreKeeper implements Keeper {
 
   async look(handle: string): Promise<Opened> {
     if (!HANDLE.test(handle)) return { state: 'gone', handle }
-    return this.#load({ id: '', handle }, false)
+    return this.#follow({ id: '', handle })
   }
 
   async reload(identity: Identity): Promise<Opened> {
@@ -120,7 +131,10 @@ export class StoreKeeper implements Keeper {
   change(held: Held, rewrite: MaybeRewrite): Promise<Written | Declined> {
     const { identity } = held
     return this.#commit(identity.handle, 'replace', async (still, place) => {
-      let latest = place.note ?? held
+      const first = await this.#stillLive(place.note ?? held)
+      still()
+      if (first.state !== 'live') return notLive(first)
+      let latest = first.held
       for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
         const draft = rewrite(latest)
         if (draft === undefined) return { state: 'declined', latest }
@@ -130,6 +144,7 @@ export class StoreKeeper implements Keeper {
         if (result === 'replaced') {
           const stored = { text: entry.text, expiresAt: entry.expiresAt }
           const now = new Held(identity, draft.facts, stored)
+          if (draft.facts.idle !== latest.facts.idle) this.#touchAgain(now)
           place.note = now
           return { state: 'stored', held: now }
         }
@@ -145,30 +160,50 @@ export class StoreKeeper implements Keeper {
     })
   }
 
-  renew(held: Held, identity: Identity, remake: Rewrite): Promise<Written> {
+  renew(held: Held, identity: Identity, remake: Rewrite, how: Renewal): Promise<Written>
+  renew(
+    held: Held,
+    identity: Identity,
+    remake: MaybeRewrite,
+    how: Renewal,
+  ): Promise<Written | Declined>
+  async renew(
+    held: Held,
+    identity: Identity,
+    remake: MaybeRewrite,
+    { linked }: Renewal,
+  ): Promise<Written | Declined> {
     const old = held.identity
-    return this.#commit(old.handle, 'renew', async (still, place) => {
-      let latest = place.note ?? held
-      place.note = undefined
-      let renewed = await this.#insert(identity, remake(latest), still)
-      const undo = () => this.#store.destroy(renewed.identity.handle)
-      try {
+    let unsent: Held | undefined
+    try {
+      return await this.#commit(old.handle, 'renew', async (still, place) => {
+        const first = await this.#stillLive(place.note ?? held)
+        place.note = undefined
+        still()
+        if (first.state !== 'live') return notLive(first)
+        let latest = first.held
+        let draft = remake(latest)
+        if (draft === undefined) return { state: 'declined', latest }
+        let renewed = await this.#insert(identity, draft, still)
+        unsent = renewed
         for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-          const result = await this.#store.replace(old.handle, this.#tombstone(), latest.stored)
+          const tombstone = this.#tombstone(linked ? renewed.identity.handle : undefined)
+          const result = await this.#store.replace(old.handle, tombstone, latest.stored)
           still()
-          if (result === 'replaced') return { state: 'stored', held: renewed }
+          if (result === 'replaced') {
+            unsent = undefined
+            return { state: 'stored', held: renewed }
+          }
           const again: Opened =
             result === 'gone'
               ? { state: 'gone', handle: old.handle }
               : await this.#load(old, false, 'commit')
           still()
-          if (again.state !== 'live') {
-            await undo()
-            return notLive(again)
-          }
+          if (again.state !== 'live') return notLive(again)
           // Somebody committed to the old id first: that belongs to the session that goes on.
           latest = again.held
-          const draft = remake(latest)
+          draft = remake(latest)
+          if (draft === undefined) return { state: 'declined', latest }
           const entry = this.#entry(draft)
           const { handle } = renewed.identity
           const moved = await this.#store.replace(handle, entry, renewed.stored)
@@ -178,12 +213,11 @@ export class StoreKeeper implements Keeper {
           await this.#pause(attempt)
         }
         throw conflict(this.#storeName)
-      } catch (error) {
-        // Its id was not sent, so nobody can use it; left alone it would only show in lists.
-        Promise.resolve().then(undo).catch(ignored)
-        throw error
-      }
-    })
+      })
+    } finally {
+      // Its id was not sent, so nobody can use it; left alone it would only show in lists.
+      if (unsent !== undefined) this.#removeUnsent(unsent.identity)
+    }
   }
 
   touch(held: Held): Promise<boolean> {
@@ -191,9 +225,12 @@ export class StoreKeeper implements Keeper {
     const now = this.#clock.now()
     const noted = facts.own ?? this.#lifetime.idleTimeout
     if (facts.idle === noted) {
-      return this.#bounded('touch', async () =>
-        this.#store.touch(identity.handle, expiryAfter(facts, this.#lifetime, now)),
+      const { handle } = identity
+      const touched = this.#bounded('touch', async () =>
+        this.#store.touch(handle, expiryAfter(facts, this.#lifetime, now)),
       )
+      this.#touching.set(handle, touched)
+      return touched.finally(() => this.#touching.delete(handle))
     }
     // The setting has changed: the idle time noted in the record has to follow.
     return this.change(held, (latest) => ({
@@ -202,11 +239,35 @@ export class StoreKeeper implements Keeper {
     })).then((written) => written.state === 'stored')
   }
 
-  destroy({ handle }: Identity): Promise<boolean> {
-    return this.#commit(handle, 'destroy', async (_still, place) => {
+  destroy(held: Held): Promise<Held | undefined> {
+    const { identity } = held
+    return this.#commit(identity.handle, 'destroy', async (still, place) => {
+      let latest = place.note ?? held
       place.note = undefined
-      return this.#store.destroy(handle)
+      for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+        const { handle } = latest.identity
+        // A plain destroy would also remove the tombstone of a renewal that has just been faster,
+        // and the session would go on under its new id.
+        const result = await this.#store.replace(handle, this.#tombstone(), latest.stored)
+        still()
+        if (result === 'replaced') {
+          // The session has ended by now. What is left expires by itself if it cannot be removed.
+          await this.forget(handle).catch(this.#onError)
+          return latest
+        }
+        if (result === 'gone') return undefined
+        await this.#pause(attempt)
+        const again = await this.#follow(latest.identity)
+        still()
+        if (again.state !== 'live') return undefined
+        latest = again.held
+      }
+      throw conflict(this.#storeName)
     })
+  }
+
+  forget(handle: string): Promise<boolean> {
+    return this.#bounded('destroy', async () => this.#store.destroy(handle))
   }
 
   async list(user: string): Promise<Held[]> {
@@ -218,13 +279,13 @@ export class StoreKeeper implements Keeper {
     )
   }
 
-  async revokeUser(user: string, except: string | undefined): Promise<string[]> {
+  async revokeUser(user: string, except: readonly string[]): Promise<Held[]> {
     this.#byUser('revokeUser')
-    return keysToRevoke({
+    return revokeAll({
       now: this.#clock.now(),
       except,
       list: () => this.list(user),
-      destroy: (held) => this.destroy(held.identity),
+      destroy: (held) => this.destroy(held),
     })
   }
 
@@ -261,7 +322,7 @@ export class StoreKeeper implements Keeper {
     if (decoded.kind === 'tombstone') {
       // A touch that was under way may have moved its expiry; its own date counts.
       const over = this.#clock.now() >= decoded.ended + TOMBSTONE_LIFE
-      return { state: over ? 'gone' : 'superseded', handle }
+      return over ? { state: 'gone', handle } : { state: 'superseded', handle, next: decoded.next }
     }
     if (decoded.kind === 'corrupt') return { state: 'corrupt', handle, reason: decoded.reason }
     const { facts, data } = decoded.record
@@ -273,13 +334,50 @@ export class StoreKeeper implements Keeper {
     return { state: 'live', held: new Held(identity, facts, stored, reissue, data) }
   }
 
+  /** The session of a handle, or the one it was renewed to without anybody signing in or out. */
+  async #follow(identity: Identity): Promise<Opened> {
+    let opened = await this.#load(identity, false)
+    for (let steps = 0; steps < 5 && opened.state === 'superseded'; steps++) {
+      if (opened.next === undefined) break
+      opened = await this.#load({ id: '', handle: opened.next }, false)
+    }
+    return opened
+  }
+
+  /** A handler may run past the end of its session; others may have kept it alive meanwhile. */
+  async #stillLive(held: Held): Promise<Opened> {
+    const now = this.#clock.now()
+    if (endedBy(held.facts, held.stored.expiresAt, this.#lifetime, now) === undefined) {
+      return { state: 'live', held }
+    }
+    return this.#load(held.identity, false, 'commit')
+  }
+
+  /** A touch that set out before the idle time changed arrives with the old one. */
+  #touchAgain({ identity: { handle }, stored }: Held): void {
+    const touching = this.#touching.get(handle)
+    if (touching === undefined) return
+    const again = () =>
+      this.#bounded('touch', async () => this.#store.touch(handle, stored.expiresAt))
+    this.#inBackground(touching.then(again, again).catch(this.#onError))
+  }
+
+  #removeUnsent({ handle }: Identity): void {
+    this.#inBackground(this.forget(handle).catch(this.#onError))
+  }
+
   async #insert(identity: Identity, draft: Draft, still: StillWanted): Promise<Held> {
     const entry = this.#entry(draft)
     let named = identity
     // Two of 2^192 ids do not meet; a store that says so is broken, or ids are no longer random.
     for (let attempt = 0; attempt < 4; attempt++) {
       const created = await this.#store.create(named.handle, entry)
-      still()
+      try {
+        still()
+      } catch (error) {
+        if (created) this.#removeUnsent(named)
+        throw error
+      }
       if (created) return new Held(named, draft.facts, entry)
       named = this.newIdentity()
     }
@@ -296,9 +394,9 @@ export class StoreKeeper implements Keeper {
     return facts.user === undefined ? { text, expiresAt } : { text, expiresAt, user: facts.user }
   }
 
-  #tombstone(): Entry {
+  #tombstone(next?: string): Entry {
     const now = this.#clock.now()
-    return { text: encodeTombstone(now), expiresAt: now + TOMBSTONE_LIFE }
+    return { text: encodeTombstone(now, next), expiresAt: now + TOMBSTONE_LIFE }
   }
 
   /** Commits of one session wait for each other; the limit counts from joining the line. */
@@ -392,8 +490,6 @@ function conflict(store: string): CoatcheckError {
     { op: 'replace', store, retryable: true, outcome: 'failed' },
   )
 }
-
-function ignored(): void {}
 
 function isPending(value: Awaitable<Stored | undefined>): value is PromiseLike<Stored | undefined> {
   return typeof (value as { then?: unknown } | undefined)?.then === 'function'

@@ -16,7 +16,8 @@ export function encodeStrict(value: unknown, key: string): string | undefined {
 
 /** Deeper than this the fast check gives up, which also ends it on a cycle. */
 const FAST_DEPTH = 24
-const MAX_DEPTH = 2000
+/** What `JSON.parse` of every engine takes with room to spare. */
+const MAX_DEPTH = 1000
 
 /** Whether native `JSON.stringify` keeps all of it and calls no code of the application. */
 function isPlain(value: unknown, depth: number): boolean {
@@ -55,7 +56,7 @@ interface Step {
 /** The slow, exact way: one walk that calls each `toJSON` once and knows the path. */
 function encode(given: unknown, key: string, path: Step[]): string | undefined {
   let value = given
-  if (hasToJson(value)) value = value.toJSON(key)
+  if (hasToJson(value)) value = callToJson(value, key, path)
   switch (typeof value) {
     case 'undefined':
       return undefined
@@ -74,11 +75,10 @@ function encode(given: unknown, key: string, path: Step[]): string | undefined {
   if (value instanceof String || value instanceof Number || value instanceof Boolean) {
     return encode(value.valueOf(), key, path)
   }
-  const kind = lossy(value)
+  const kind = lossyKind(value)
   if (kind !== undefined) throw refused(kind, path)
-  if (path.length > MAX_DEPTH || path.some((step) => step.at === value)) {
-    throw refused('a cycle', path)
-  }
+  if (path.some((step) => step.at === value)) throw refused('a cycle', path)
+  if (path.length > MAX_DEPTH) throw refused(`nested more than ${MAX_DEPTH} deep`, path.slice(0, 8))
   const holder = value
   const inside = (at: string | number): string | undefined => {
     path.push({ at: holder, key: at })
@@ -98,6 +98,14 @@ function encode(given: unknown, key: string, path: Step[]): string | undefined {
   return `{${parts.join(',')}}`
 }
 
+function callToJson(value: { toJSON(key: string): unknown }, key: string, path: Step[]): unknown {
+  try {
+    return value.toJSON(key)
+  } catch (cause) {
+    throw refused('a value whose toJSON failed', path, cause)
+  }
+}
+
 /** BigInt too: programs put `toJSON` on its prototype, and JSON.stringify honours that. */
 function hasToJson(value: unknown): value is { toJSON(key: string): unknown } {
   if (value === null || (typeof value !== 'object' && typeof value !== 'bigint')) return false
@@ -106,7 +114,7 @@ function hasToJson(value: unknown): value is { toJSON(key: string): unknown } {
 }
 
 /** Objects whose content JSON drops, so that they would come back empty. */
-function lossy(value: object): string | undefined {
+export function lossyKind(value: object): string | undefined {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return 'binary data'
   const tag = Object.prototype.toString.call(value).slice(8, -1)
   switch (tag) {
@@ -124,10 +132,11 @@ function lossy(value: object): string | undefined {
   }
 }
 
-function refused(what: string, path: readonly Step[]): CoatcheckError {
+function refused(what: string, path: readonly Step[], cause?: unknown): CoatcheckError {
   return new CoatcheckError(
     'ERR_NOT_SERIALIZABLE',
     `Session data is JSON: ${pathText(path)} is ${what}. Nothing was stored.`,
+    { cause },
   )
 }
 

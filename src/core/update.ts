@@ -1,95 +1,88 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { CoatcheckError } from '../errors.js'
-import { applied, parseEntries } from './changes.js'
+import { applied, type Changes, parseEntries } from './changes.js'
 import { draftOf } from './draft.js'
-import type { Held } from './keeper.js'
+import type { Declined, Held, Identity, Written } from './keeper.js'
+import type { Place } from './key-queue.js'
 import type { Data } from './record.js'
-import { reservedKey } from './refusals.js'
+import { reservedKey, tooLate } from './refusals.js'
 import { RESERVED } from './session.js'
-import type { SessionState } from './session-state.js'
+import type { CookieClosed, SessionState } from './session-state.js'
 import { encodeStrict } from './strict-json.js'
 import { withinLimit } from './time-limit.js'
-import { userChange, whoIs } from './user.js'
+import { type UserChange, userChange, whoIs } from './user.js'
 import type { VisitTools } from './visit-tools.js'
 
 /** Gives up after this many lost races; each is one more run of the application's function. */
 const MAX_RUNS = 60
 
-/** Who runs an update: known by identity, so that its own function cannot call it again. */
-interface Updater {
-  readonly state: SessionState
-}
-
-const updating = new AsyncLocalStorage<Updater>()
+/** Known by identity, so that the function of an update cannot call its own session again. */
+const updating = new AsyncLocalStorage<object>()
 
 /** Whether the caller is the function given to `update` of this very visit. */
-export function insideUpdateOf(visit: Updater): boolean {
+export function insideUpdateOf(visit: object): boolean {
   return updating.getStore() === visit
 }
 
 export type Updated =
-  | { readonly state: 'stored'; readonly held: Held; readonly value: unknown }
+  | {
+      readonly state: 'stored'
+      readonly held: Held
+      /** The changes of the request that the update was made on top of. */
+      readonly seen: Changes
+      readonly value: unknown
+      /** The user has changed, and with it the id. */
+      readonly renewed: UserChange | undefined
+    }
   /** The edited data is in the session; an ordinary commit has to store it. */
   | { readonly state: 'commit'; readonly value: unknown }
   | { readonly state: 'gone' }
+
+/** What the loop needs of the visit it works for. */
+export interface Updating {
+  readonly state: SessionState
+  readonly commits: { readonly cookieClosed: CookieClosed | undefined }
+  newIdentity(): Identity
+}
 
 /**
  * The loop of `session.update`: run the function on the newest data with this request's changes on
  * top, compare-and-set, and run it again if somebody else was faster.
  */
 export async function updateStored(
-  visit: Updater,
+  visit: Updating,
   tools: VisitTools,
   change: (data: Data) => unknown,
 ): Promise<Updated> {
   const { state } = visit
   const run = (data: Data) => updating.run(visit, async () => change(data))
-  const { changes } = state.pending(false, { due: false, open: true })
+  const { changes: seen } = state.pending(false, { due: false, open: true })
   let latest = state.held
   if (latest === undefined) {
-    const data = parseEntries(applied({}, changes))
+    const data = parseEntries(applied({}, seen))
     const value = await run(data)
-    state.replaceData(data)
+    encodeAll(data, {})
+    state.take(data, seen)
     return { state: 'commit', value }
   }
-  const { identity } = latest
   // Optimistic first. Who has lost a race waits for the other losers of this process, else most of
   // fifty parallel updates would lose again and again.
-  let place: ReturnType<typeof tools.contended.join> | undefined
+  let place: Place<never> | undefined
   try {
     for (let runs = 0; runs < MAX_RUNS; runs++) {
-      const seen: Held = latest
-      const data = parseEntries(applied(seen.untouched, changes))
+      const from: Held = latest
+      const data = parseEntries(applied(from.untouched, seen))
       const value = await run(data)
-      const who = (of: Data) => whoIs(of, tools.userOf)
-      const entries = encodeAll(data, seen.untouched)
-      if (userChange(who(seen.untouched), who(parseEntries(entries))) !== undefined) {
-        state.show(seen)
-        state.replaceData(data)
-        return { state: 'commit', value }
-      }
-      const written = await tools.keeper.change(seen, (newest) =>
-        newest === seen
-          ? draftOf(seen, {
-              changes: { set: entries, deleted: new Set() },
-              kept: (key) => entries.has(key),
-              own: state.ownAfter(seen),
-              restart: false,
-              issued: false,
-              lifetime: tools.lifetime,
-              userOf: tools.userOf,
-              now: tools.clock.now(),
-            })
-          : undefined,
-      )
-      if (written.state === 'stored') return { ...written, value }
+      const entries = encodeAll(data, from.untouched)
+      const { written, renewed } = await write(visit, tools, from, entries)
+      if (written.state === 'stored') return { ...written, seen, value, renewed }
       if (written.state !== 'declined') return { state: 'gone' }
       latest = written.latest
       if (place === undefined) {
-        place = tools.contended.join(identity.handle)
+        place = tools.contended.join(from.identity.handle)
         await patiently(place.turn, tools)
         // Those who were before in the line have written meanwhile.
-        const opened = await tools.keeper.reload(identity)
+        const opened = await tools.keeper.reload(from.identity)
         if (opened.state !== 'live') return { state: 'gone' }
         latest = opened.held
       }
@@ -102,6 +95,34 @@ export async function updateStored(
     `update() lost ${MAX_RUNS} races in a row; nothing was stored.`,
     { op: 'update', retryable: true, outcome: 'failed' },
   )
+}
+
+/** Writes what the function made of `from`, unless somebody has written since. */
+async function write(
+  { state, commits, newIdentity }: Updating,
+  { keeper, lifetime, userOf, clock }: VisitTools,
+  from: Held,
+  entries: ReadonlyMap<string, string>,
+): Promise<{ written: Written | Declined; renewed: UserChange | undefined }> {
+  const changed = userChange(whoIs(from.untouched, userOf), whoIs(parseEntries(entries), userOf))
+  const options = {
+    changes: { set: entries, deleted: new Set<string>() },
+    kept: (key: string) => entries.has(key),
+    own: state.ownAfter(from),
+    restart: changed !== undefined,
+    issued: false,
+    lifetime,
+    userOf,
+    now: clock.now(),
+  }
+  const rewrite = (newest: Held) => (newest === from ? draftOf(from, options) : undefined)
+  const { cookieClosed } = commits
+  if (changed === undefined || state.hasFreshId(cookieClosed === undefined)) {
+    return { written: await keeper.change(from, rewrite), renewed: undefined }
+  }
+  if (cookieClosed !== undefined) throw tooLate(cookieClosed)
+  const next = state.nextIdentity(newIdentity)
+  return { written: await keeper.renew(from, next, rewrite, { linked: false }), renewed: changed }
 }
 
 /** Waits for its turn, but not for ever: the function of another update may never end. */

@@ -5,30 +5,31 @@ const MAX_PASSES = 50
 
 export interface RevokeUser {
   readonly now: number
-  /** The handle of the session that stays. */
-  readonly except: string | undefined
+  /** Handles of sessions that stay. */
+  readonly except: readonly string[]
   list(): Promise<Held[]>
-  destroy(held: Held): Promise<boolean>
+  destroy(held: Held): Promise<Held | undefined>
 }
 
 /**
- * Ends every session of a user that exists at the call, and gives their handles. A renewal in
+ * Ends every session of a user that exists at the call, and gives them. A renewal in
  * between gives a session a new key but not a new start, so the list is read again until a pass
  * finds nothing that started before the call. The first pass asks no date: clocks of nodes differ.
  */
-export async function keysToRevoke({ now, except, list, destroy }: RevokeUser): Promise<string[]> {
-  const ended = new Set<string>()
+export async function revokeAll({ now, except, list, destroy }: RevokeUser): Promise<Held[]> {
+  const ended: Held[] = []
   let latestStart = now
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     const found = (await list()).filter(
       ({ identity, facts }) =>
-        identity.handle !== except && (pass === 0 || facts.started <= latestStart),
+        !except.includes(identity.handle) && (pass === 0 || facts.started <= latestStart),
     )
     if (found.length === 0) break
     latestStart = Math.max(latestStart, ...found.map(({ facts }) => facts.started))
     for (const held of found) {
-      if (await destroy(held)) ended.add(held.identity.handle)
+      const gone = await destroy(held)
+      if (gone !== undefined) ended.push(gone)
     }
   }
-  return [...ended]
+  return ended
 }

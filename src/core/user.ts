@@ -55,7 +55,8 @@ const FLAGS = new Set([
  * @param userOf the application's own extractor; without one the default looks for flags too
  */
 export function whoIs(data: Data, userOf: UserOf | undefined): Who {
-  const user = nameOf((userOf ?? defaultUserOf)(data))
+  // The application's own extractor gets a copy: it may edit what it is given.
+  const user = nameOf(userOf === undefined ? defaultUserOf(data) : userOf(structuredClone(data)))
   const signedIn =
     userOf === undefined &&
     Object.keys(data).some((key) => FLAGS.has(key.toLowerCase()) && Boolean(data[key]))

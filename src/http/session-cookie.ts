@@ -20,8 +20,8 @@ export interface ReceivedToken {
   readonly secure: boolean
 }
 
-/** RFC 6265bis, section 5.5: browsers ignore longer ones, so nothing longer is ours. */
-const LONGEST_VALUE = 4096
+/** Browsers compare the prefixes without case, and keep such a cookie only with Secure. */
+const PREFIXED = /^__(?:host|secure)-/i
 
 /**
  * The name on secure requests. The prefixes make browsers refuse such a cookie from anybody but
@@ -37,7 +37,7 @@ export function plainName({ name }: CookieAttributes): string {
 
 /** What tokens of this cookie are for: its name without a prefix, the same for http and https. */
 export function audienceOf(attributes: CookieAttributes): string {
-  return plainName(attributes).replace(/^__(?:Host|Secure)-/, '')
+  return plainName(attributes).replace(PREFIXED, '')
 }
 
 /**
@@ -56,8 +56,10 @@ export function readTokens(
   const plain = plainName(attributes)
   const found: ReceivedToken[] = []
   if (attributes.secure !== false) {
-    for (const token of valuesOf(header, strict)) found.push({ token, secure: true })
-    if (secure || attributes.secure === true || strict === plain) return found
+    const asSecure = secure || attributes.secure === true
+    const isSecure = asSecure || PREFIXED.test(strict)
+    for (const token of valuesOf(header, strict)) found.push({ token, secure: isSecure })
+    if (asSecure || strict === plain) return found
   }
   for (const token of valuesOf(header, plain)) found.push({ token, secure: false })
   return found
@@ -76,7 +78,7 @@ function valuesOf(header: string, name: string): Set<string> {
       const end = header.indexOf(';', after)
       const raw = header.slice(after + 1, end === -1 ? undefined : end).trim()
       const value = raw.length > 1 && raw[0] === '"' && raw.endsWith('"') ? raw.slice(1, -1) : raw
-      if (value !== '' && value.length <= LONGEST_VALUE) values.add(value)
+      if (value !== '') values.add(value)
     }
     at = header.indexOf(name, after)
   }
@@ -103,7 +105,7 @@ export interface CookieForm {
  * @param secure the request is known to be secure, or carried the cookie of secure requests
  */
 export function formOf(attributes: CookieAttributes, secure: boolean): CookieForm {
-  const isPrefixed = attributes.name?.startsWith('__') === true
+  const isPrefixed = PREFIXED.test(attributes.name ?? '')
   const asSecure =
     attributes.secure === true || (attributes.secure === 'auto' && (secure || isPrefixed))
   return {

@@ -4,6 +4,8 @@ import { type CommitPlan, type CommitState, planCommit } from '../../src/core/co
 const clean: CommitState = {
   stored: 'none',
   asked: 'nothing',
+  authenticated: false,
+  saving: false,
   destroyed: false,
   changed: false,
   hasData: false,
@@ -36,7 +38,7 @@ const table: readonly [string, Partial<CommitState>, CommitPlan][] = [
   // A new session.
   ['no cookie, no data: nothing', {}, nothing],
   ['the first data creates', data, create],
-  ['an explicit save creates an empty session', { asked: 'save' }, create],
+  ['an explicit save creates an empty session', { saving: true }, create],
   ['data after the headers comes too late', { ...data, ...late }, drop('too-late')],
   ['a login after the headers comes too late', { ...login, ...late }, drop('too-late')],
   ['a lifetime without data is no reason to store', { changed: true }, nothing],
@@ -62,7 +64,7 @@ const table: readonly [string, Partial<CommitState>, CommitPlan][] = [
   ],
   ['a due cookie goes along with a change', { ...live, ...data, cookieDue: true }, replace('set')],
   ['a due cookie waits if the headers have left', { ...live, cookieDue: true, ...late }, nothing],
-  ['an explicit save of a clean session writes nothing', { ...live, asked: 'save' }, nothing],
+  ['an explicit save of a clean session writes nothing', { ...live, saving: true }, nothing],
   // The user changes.
   ['login renews', { ...live, ...login }, renew('login', true)],
   ['logout renews', { ...live, ...data, userChange: 'logout' }, renew('logout', true)],
@@ -96,7 +98,17 @@ const table: readonly [string, Partial<CommitState>, CommitPlan][] = [
   ],
   [
     'a re-authentication renews and restarts',
-    { ...live, asked: 'authenticated' },
+    { ...live, authenticated: true },
+    renew('authenticated', true),
+  ],
+  [
+    'regenerate and save() with nothing to go on start an empty session',
+    { stored: 'live', asked: 'regenerate', saving: true },
+    renew('regenerate', false),
+  ],
+  [
+    'regenerate after a re-authentication restarts',
+    { ...live, asked: 'regenerate', authenticated: true },
     renew('authenticated', true),
   ],
   // destroy.
@@ -135,7 +147,7 @@ const table: readonly [string, Partial<CommitState>, CommitPlan][] = [
     drop('unavailable'),
   ],
   ['unavailable: a login is refused', { ...login, stored: 'unavailable' }, refuse],
-  ['unavailable: save is refused', { asked: 'save', stored: 'unavailable' }, refuse],
+  ['unavailable: save is refused', { saving: true, stored: 'unavailable' }, refuse],
   ['unavailable: destroy is refused', { asked: 'destroy', stored: 'unavailable' }, refuse],
 ]
 
@@ -173,23 +185,27 @@ describe('the commit plan', () => {
 function* everyState(): Generator<CommitState> {
   const both = [false, true]
   for (const stored of ['none', 'live', 'gone', 'superseded', 'ended', 'unavailable'] as const)
-    for (const asked of ['nothing', 'destroy', 'regenerate', 'authenticated', 'save'] as const)
-      for (const userChange of [undefined, 'login', 'logout', 'switch'] as const)
-        for (const destroyed of both)
-          for (const changed of both)
-            for (const hasData of both)
-              for (const freshId of both)
-                for (const cookieDue of both)
-                  for (const cookieOpen of both)
-                    yield {
-                      stored,
-                      asked,
-                      userChange,
-                      destroyed,
-                      changed,
-                      hasData,
-                      freshId,
-                      cookieDue,
-                      cookieOpen,
-                    }
+    for (const asked of ['nothing', 'destroy', 'regenerate'] as const)
+      for (const authenticated of both)
+        for (const saving of both)
+          for (const userChange of [undefined, 'login', 'logout', 'switch'] as const)
+            for (const destroyed of both)
+              for (const changed of both)
+                for (const hasData of both)
+                  for (const freshId of both)
+                    for (const cookieDue of both)
+                      for (const cookieOpen of both)
+                        yield {
+                          stored,
+                          asked,
+                          authenticated,
+                          saving,
+                          userChange,
+                          destroyed,
+                          changed,
+                          hasData,
+                          freshId,
+                          cookieDue,
+                          cookieOpen,
+                        }
 }

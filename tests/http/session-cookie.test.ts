@@ -106,7 +106,7 @@ describe('the cookie that is read', () => {
     [' sid = spaced', []],
     ['a=1;sid=tight;b=2', ['tight']],
     ['a=1;  sid=wide  ; b=2', ['wide']],
-    [`sid=${'x'.repeat(4097)}`, []],
+    [`sid=${'x'.repeat(4097)}`, ['x'.repeat(4097)]],
     ['SID=upper', []],
     [';;;sid=x;;;', ['x']],
   ])('%j gives %j', (header, expected) => {

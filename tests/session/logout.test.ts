@@ -174,7 +174,7 @@ describe('destroy', () => {
     const { browser } = await slowApp(store)
     const visitor = browser()
     await visitor.get('/login/ada')
-    store.fail('destroy')
+    store.fail('replace')
     const failed = await visitor.get('/logout')
     expect(failed.status).toBe(500)
     expect(failed.json()).toMatchObject({ code: 'ERR_STORE' })
@@ -183,6 +183,19 @@ describe('destroy', () => {
     store.recover()
     expect((await visitor.get('/logout')).status).toBe(200)
     expect((await visitor.get('/')).json()).toEqual({})
+  })
+
+  it('holds although the store cannot remove what is left, and that is an event', async () => {
+    const store = new WatchedStore(new MemoryStore())
+    const { browser, sessions } = await slowApp(store)
+    const errors: unknown[] = []
+    sessions.on('error', ({ error }) => errors.push(error))
+    const visitor = browser()
+    await visitor.get('/login/ada')
+    store.fail('destroy')
+    expect((await visitor.get('/logout')).status).toBe(200)
+    expect((await visitor.get('/')).json()).toEqual({})
+    expect(errors).toEqual([expect.objectContaining({ code: 'ERR_STORE', op: 'destroy' })])
   })
 
   it.each(['null', 'undefined', 'delete'])('is also req.session = %s', async (how) => {

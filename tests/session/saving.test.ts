@@ -145,7 +145,7 @@ describe('a store that fails', () => {
     expect((await visitor.get('/')).json()).toEqual(operation === 'replace' ? { before: true } : {})
   })
 
-  it.each(['create', 'replace', 'destroy'] as const)(
+  it.each(['create', 'replace'] as const)(
     'in the middle of a login, at %s, signs nobody in',
     async (operation) => {
       const store = watched()
@@ -153,12 +153,7 @@ describe('a store that fails', () => {
       const visitor = browser()
       await visitor.get('/set/before')
       store.fail(operation)
-      const login = await visitor.get('/login')
-      if (operation === 'destroy') {
-        expect(login.status).toBe(302)
-        return
-      }
-      expect(login).toMatchObject({ status: 500, setCookies: [] })
+      expect(await visitor.get('/login')).toMatchObject({ status: 500, setCookies: [] })
       store.recover()
       expect((await visitor.get('/')).json()).toEqual({ before: true })
     },

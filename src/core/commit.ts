@@ -1,0 +1,243 @@
+import { asError } from '../errors.js'
+import { type Changes, conflictsWith, NO_CHANGES } from './changes.js'
+import { type CommitPlan, planCommit } from './commit-plan.js'
+import { draftOf } from './draft.js'
+import type { StaleReason } from './events.js'
+import { type Draft, type Held, type Identity, namesOf, type Rewrite } from './keeper.js'
+import { cookieIsAgeing } from './lifetime.js'
+import { gone, readOnly, strictConflict, tooLate } from './refusals.js'
+import type { CookieClosed, SessionState } from './session-state.js'
+import type { VisitTools } from './visit-tools.js'
+
+/** Who asks for a commit: the end of the response, or the handler, who is told what is dropped. */
+export type Asker = 'response' | 'handler'
+
+/** What the client is to be told, as far as commits have decided. */
+export type CookieOrder =
+  | { readonly action: 'none' | 'clear' }
+  | { readonly action: 'set'; readonly held: Held }
+
+/** A decision, and the changes it was made from. */
+export interface Planned {
+  readonly plan: CommitPlan
+  readonly changes: Changes
+}
+
+const NO_COOKIE: CookieOrder = { action: 'none' }
+
+/** Carries out what `commit-plan` decides for one request's session. */
+export class Commit {
+  readonly #state: SessionState
+  readonly #tools: VisitTools
+  /** Other live sessions of the same request: a logout ends them too. */
+  readonly #others: readonly Held[]
+  readonly #told = new Set<StaleReason>()
+
+  cookie: CookieOrder = NO_COOKIE
+  /** Why no cookie can be sent any more; undefined: it still can. */
+  cookieClosed: CookieClosed | undefined
+  /** By the settings, the cookie outlives the browser. */
+  persistent = false
+  /** Something that needs a cookie came after the headers. */
+  wasTooLate = false
+
+  constructor(state: SessionState, tools: VisitTools, others: readonly Held[]) {
+    this.#state = state
+    this.#tools = tools
+    this.#others = others
+  }
+
+  /** @throws `ERR_NOT_SERIALIZABLE` */
+  plan(asker: Asker): Planned {
+    const { held } = this.#state
+    const ageing = held !== undefined && this.#isAgeing(held)
+    const { changes, state } = this.#state.pending(asker === 'handler', {
+      due: (held?.reissue === true && this.cookie.action === 'none') || ageing,
+      open: this.cookieClosed === undefined,
+    })
+    const plan = planCommit(state)
+    if (plan.write === 'none' && state.asked === 'destroy' && this.#others.length > 0) {
+      return { plan: { ...plan, write: 'destroy' }, changes }
+    }
+    return { plan, changes }
+  }
+
+  async carryOut({ plan, changes }: Planned, asker: Asker): Promise<void> {
+    switch (plan.write) {
+      case 'none':
+        return this.#settle(plan)
+      case 'drop':
+        return this.#drop(plan.reason, asker)
+      case 'refuse':
+        throw readOnly()
+      case 'destroy':
+        return this.#destroy(plan.cookie)
+      case 'confirm':
+        return this.#confirm()
+      case 'create':
+        return this.#create(changes)
+      case 'replace':
+      case 'renew':
+        return this.#write(plan, changes, asker)
+    }
+  }
+
+  /** Whether the response had nothing to store; then what else there was to do is done. */
+  settled({ plan }: Planned): boolean {
+    if (plan.write === 'none') this.#settle(plan)
+    else if (plan.write === 'drop') this.#drop(plan.reason, 'response')
+    else return false
+    return true
+  }
+
+  #settle({ cookie }: Extract<CommitPlan, { write: 'none' }>): void {
+    if (this.#state.asked === 'destroy') this.#forgetData()
+    if (cookie === 'clear') this.cookie = { action: 'clear' }
+  }
+
+  /** The record turned out to have ended: what this request set goes nowhere, and no cookie does. */
+  ended(reason: StaleReason): void {
+    this.#stale(reason)
+    this.#state.end()
+    if (this.cookie.action === 'set') this.cookie = NO_COOKIE
+  }
+
+  /** A session was stored under a new id. */
+  renewed(from: Held, held: Held, reason: Extract<CommitPlan, { write: 'renew' }>['reason']): void {
+    this.cookie = { action: 'set', held }
+    this.#tools.emit('renew', { ...namesOf(held), from: from.identity.handle, reason })
+  }
+
+  /** The response failed, so no cookie is sent. */
+  withdraw(): void {
+    this.cookie = NO_COOKIE
+  }
+
+  #isAgeing({ facts }: Held): boolean {
+    const { lifetime, clock } = this.#tools
+    const outlives = this.persistent || facts.own !== undefined
+    return outlives && cookieIsAgeing(facts, lifetime, clock.now())
+  }
+
+  async #create(changes: Changes): Promise<void> {
+    const { keeper, emit } = this.#tools
+    const draft = this.#drafting(changes, false, true)(undefined)
+    const held = await keeper.create(this.#state.identity(this.#newIdentity), draft)
+    this.#state.adopt(held, { changes, renewed: true, merged: false })
+    this.cookie = { action: 'set', held }
+    emit('create', namesOf(held))
+  }
+
+  async #write(
+    plan: Extract<CommitPlan, { write: 'replace' | 'renew' }>,
+    changes: Changes,
+    asker: Asker,
+  ): Promise<void> {
+    const held = this.#state.held!
+    const { keeper, emit, concurrency } = this.#tools
+    let merged = false
+    let conflicts: string[] = []
+    const draft = this.#drafting(changes, plan.restart, plan.cookie === 'set')
+    const rewrite: Rewrite = (latest) => {
+      merged = latest !== held
+      if (!merged) return draft(latest)
+      if (concurrency === 'overwrite') return draft(held, latest)
+      conflicts = conflictsWith(this.#state.base, latest.untouched, changes)
+      if (conflicts.length > 0 && concurrency === 'strict') throw strictConflict()
+      return draft(latest)
+    }
+    const renewed = plan.write === 'renew'
+    const written = renewed
+      ? await keeper.renew(held, this.#state.nextIdentity(this.#newIdentity), rewrite, {
+          linked: plan.reason === 'regenerate' || plan.reason === 'authenticated',
+        })
+      : await keeper.change(held, rewrite)
+    if (written.state !== 'stored') {
+      this.ended(written.state === 'superseded' ? 'superseded' : 'gone')
+      if (asker === 'handler') throw gone('save')
+      return
+    }
+    this.#state.adopt(written.held, { changes, renewed, merged })
+    if (conflicts.length > 0) emit('conflict', { ...namesOf(written.held), keys: conflicts })
+    if (plan.write === 'renew') return this.renewed(held, written.held, plan.reason)
+    if (plan.cookie === 'set' || this.cookie.action === 'set') {
+      this.cookie = { action: 'set', held: written.held }
+    }
+    emit('commit', namesOf(written.held))
+  }
+
+  #drafting(changes: Changes, restart: boolean, issued: boolean) {
+    const { lifetime, userOf, clock } = this.#tools
+    const state = this.#state
+    const now = clock.now()
+    return (latest: Held | undefined, clocks = latest): Draft =>
+      draftOf(latest, {
+        changes,
+        kept: state.kept,
+        own: state.ownAfter(clocks),
+        restart,
+        issued: issued && lifetime.absoluteTimeout === null,
+        lifetime,
+        userOf,
+        now,
+      })
+  }
+
+  async #destroy(cookie: 'none' | 'clear'): Promise<void> {
+    const { keeper, emit } = this.#tools
+    const { held, asked } = this.#state
+    const ending = held === undefined ? this.#others : [held, ...this.#others]
+    const ended = await Promise.all(ending.map((one) => keeper.destroy(one)))
+    if (asked === 'regenerate') this.#state.leave()
+    else this.#forgetData()
+    this.cookie = { action: cookie }
+    for (const one of ended) {
+      if (one !== undefined) emit('destroy', { ...namesOf(one), reason: 'logout' })
+    }
+  }
+
+  #forgetData(): void {
+    if (this.#state.hasLateData) this.#stale('destroyed')
+    this.#state.destroy()
+  }
+
+  /** The cookie is due again, by itself: only for a record that the store still has. */
+  async #confirm(): Promise<void> {
+    const held = this.#state.held!
+    const { keeper, emit } = this.#tools
+    try {
+      // Not by a touch: that also succeeds on what stands in for a renewed session.
+      const confirmed = this.#isAgeing(held)
+        ? await keeper.change(held, this.#drafting(NO_CHANGES, false, true))
+        : await keeper.reload(held.identity)
+      if (confirmed.state === 'stored' || confirmed.state === 'live') {
+        this.cookie = { action: 'set', held: confirmed.held }
+      } else this.#state.end()
+    } catch (error) {
+      // The visitor has not asked for anything: the old cookie still works.
+      emit('error', { ...this.#state.names, error: asError(error) })
+    }
+  }
+
+  #drop(reason: StaleReason | 'too-late', asker: Asker): void {
+    if (reason !== 'too-late') {
+      if (asker === 'handler') throw gone('save')
+      return this.#stale(reason)
+    }
+    this.wasTooLate = true
+    if (asker === 'handler') throw tooLate(this.cookieClosed ?? 'ERR_HEADERS_SENT')
+    this.#tools.warn(
+      'WARN_TOO_LATE',
+      'Session data that needs a cookie was set after the headers had left; it is not stored.',
+    )
+  }
+
+  /** Once for each reason: a streamed response meets the same end several times. */
+  #stale(reason: StaleReason): void {
+    if (this.#told.has(reason)) return
+    this.#told.add(reason)
+    this.#tools.emit('stale-write', { ...this.#state.names, reason })
+  }
+
+  #newIdentity = (): Identity => this.#tools.keeper.newIdentity()
+}
