@@ -132,7 +132,6 @@ describe('the check of files', () => {
     ['core/a.ts', 'const quote = /[`]/\nlet a: any\nconst b = `x`', 'says any'],
     ['core/a.ts', '// @ts-ignore\nexport const a = 1', 'silences the compiler'],
     ['core/a.ts', `${'\n'.repeat(400)}export const a = 1`, 'has 401 lines'],
-    ['http/hold-response.ts', 'export const a = 1', 'is listed as longer, and is not'],
     ['core/text-utils.ts', '', 'has a name that says nothing'],
     ['helpers/a.ts', '', 'has a name that says nothing'],
     ['core/textCodec.ts', '', 'is not in kebab-case'],

@@ -15,6 +15,7 @@ import { LONGEST_TIME } from './lifetime.js'
 import type { Data } from './record.js'
 import { noData, reservedKey } from './refusals.js'
 import { RESERVED, type SessionHost, SessionObject } from './session.js'
+import { data, differing, empty, fill, set } from './session-contents.js'
 import { lossyKind } from './strict-json.js'
 import { concernsUser, type UserChange, type UserOf, userChange, whoIs } from './user.js'
 
@@ -372,34 +373,7 @@ function storedBase(held: Held): Base {
   }
 }
 
-/** Keys in which two sets of changes differ. */
-function differing(a: Changes, b: Changes): (key: string) => boolean {
-  return (key) => a.set.get(key) !== b.set.get(key) || a.deleted.has(key) !== b.deleted.has(key)
-}
-
-/** A session object seen as the data it holds. */
-function data(session: SessionObject): Data {
-  return session as unknown as Data
-}
-
-function empty(session: SessionObject): void {
-  for (const key of Object.keys(session)) Reflect.deleteProperty(session, key)
-}
-
-/** Not an assignment: that would throw where a program has frozen its session. */
-function set(session: SessionObject, key: string, value: unknown): void {
-  Reflect.set(session, key, value)
-}
-
 function presentedBy(start: Start): { readonly id?: string; readonly user?: string } {
   if (start.state === 'live') return namesOf(start.held)
   return 'handle' in start ? { id: start.handle } : {}
-}
-
-/** Own enumerable properties only. A key that is a member's name stays in the record, unseen. */
-function fill(session: SessionObject, from: Data, wanted?: (key: string) => boolean): void {
-  for (const key of Object.keys(from)) {
-    if (RESERVED.has(key) || (wanted !== undefined && !wanted(key))) continue
-    set(session, key, from[key])
-  }
 }

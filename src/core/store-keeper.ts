@@ -1,7 +1,7 @@
 import { Keyring, SIGNATURE_LENGTH } from '../crypto/keyring.js'
 import { Recent } from '../crypto/recent.js'
 import { ID_LENGTH, keyOf, newId } from '../crypto/session-id.js'
-import { CoatcheckError, isCoatcheckError } from '../errors.js'
+import { CoatcheckError } from '../errors.js'
 import { type Clock, systemClock } from './clock.js'
 import {
   type Capabilities,
@@ -17,14 +17,11 @@ import {
   type Written,
 } from './keeper.js'
 import { KeyQueue, type Place } from './key-queue.js'
-import { endedBy, expiryAfter, type LifetimeSettings } from './lifetime.js'
-import { decodeRecord, encodeRecord, encodeTombstone } from './record.js'
-import { type Awaitable, can, type Entry, type Store, type Stored } from './store.js'
-import { type StillWanted, withinLimit } from './time-limit.js'
+import { expiryAfter, type LifetimeSettings } from './lifetime.js'
+import { Records, type RecordsOptions } from './records.js'
+import { type Awaitable, can, type Store } from './store.js'
+import type { StillWanted } from './time-limit.js'
 import { revokeAll } from './user-sessions.js'
-
-/** How long an old id is remembered after a renewal, for requests that are still under way. */
-const TOMBSTONE_LIFE = 10_000
 
 /** A commit that loses this many races in a row gives up: `ERR_CONFLICT`. */
 const MAX_TRIES = 40
@@ -35,14 +32,9 @@ const REMEMBERED_TOKENS = 5_000
 const TOKEN = new RegExp(`^[A-Za-z0-9_-]{${ID_LENGTH}}\\.[A-Za-z0-9_-]{${SIGNATURE_LENGTH}}$`)
 const HANDLE = /^[A-Za-z0-9_-]{43}$/
 
-export interface StoreKeeperOptions {
-  readonly store: Store
+export interface StoreKeeperOptions extends RecordsOptions {
   /** Newest first, already checked. */
   readonly secrets: readonly string[]
-  readonly lifetime: LifetimeSettings
-  /** Bounds each load and each commit with its retries, in ms. */
-  readonly storeTimeout: number
-  readonly clock: Clock
   /** Takes work that nobody waits for, so that `settled()` and `close()` can. */
   inBackground(work: Promise<unknown>): void
   /** Hears of what failed although its operation has succeeded. */
@@ -61,10 +53,9 @@ interface Verified {
 export class StoreKeeper implements Keeper {
   readonly capabilities: Capabilities
   readonly #store: Store
-  readonly #storeName: string
+  readonly #records: Records
   readonly #keyring: Keyring
   readonly #lifetime: LifetimeSettings
-  readonly #limit: number
   readonly #clock: Clock
   readonly #verified = new Recent<Verified>(REMEMBERED_TOKENS)
   readonly #commits = new KeyQueue<Held>()
@@ -73,14 +64,13 @@ export class StoreKeeper implements Keeper {
   readonly #onError: (error: Error) => void
 
   constructor(options: StoreKeeperOptions) {
-    const { store, secrets, lifetime, storeTimeout, clock } = options
+    const { store, secrets, lifetime, clock } = options
     this.#inBackground = options.inBackground
     this.#onError = options.onError
     this.#store = store
-    this.#storeName = store.constructor.name
+    this.#records = new Records(options)
     this.#keyring = new Keyring(secrets)
     this.#lifetime = lifetime
-    this.#limit = storeTimeout
     this.#clock = clock
     this.capabilities = {
       byUser: can(store, 'keysOfUser'),
@@ -110,16 +100,16 @@ export class StoreKeeper implements Keeper {
       verified = { identity: { id, handle: keyOf(id) }, reissue: by > 0 }
       this.#verified.set(cached, verified)
     }
-    return this.#load(verified.identity, verified.reissue)
+    return this.#records.load(verified.identity, verified.reissue)
   }
 
   async look(handle: string): Promise<Opened> {
     if (!HANDLE.test(handle)) return { state: 'gone', handle }
-    return this.#follow({ id: '', handle })
+    return this.#records.follow({ id: '', handle })
   }
 
   async reload(identity: Identity): Promise<Opened> {
-    return this.#load(identity, false)
+    return this.#records.load(identity, false)
   }
 
   create(identity: Identity, draft: Draft): Promise<Held> {
@@ -131,14 +121,14 @@ export class StoreKeeper implements Keeper {
   change(held: Held, rewrite: MaybeRewrite): Promise<Written | Declined> {
     const { identity } = held
     return this.#commit(identity.handle, 'replace', async (still, place) => {
-      const first = await this.#stillLive(place.note ?? held)
+      const first = await this.#records.stillLive(place.note ?? held)
       still()
       if (first.state !== 'live') return notLive(first)
       let latest = first.held
       for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
         const draft = rewrite(latest)
         if (draft === undefined) return { state: 'declined', latest }
-        const entry = this.#entry(draft)
+        const entry = this.#records.entry(draft)
         const result = await this.#store.replace(identity.handle, entry, latest.stored)
         still()
         if (result === 'replaced') {
@@ -151,12 +141,12 @@ export class StoreKeeper implements Keeper {
         place.note = undefined
         if (result === 'gone') return { state: 'gone' }
         await this.#pause(attempt)
-        const again = await this.#load(identity, false, 'commit')
+        const again = await this.#records.load(identity, false, 'commit')
         still()
         if (again.state !== 'live') return notLive(again)
         latest = again.held
       }
-      throw conflict(this.#storeName)
+      throw conflict(this.#records.name)
     })
   }
 
@@ -177,7 +167,7 @@ export class StoreKeeper implements Keeper {
     let unsent: Held | undefined
     try {
       return await this.#commit(old.handle, 'renew', async (still, place) => {
-        const first = await this.#stillLive(place.note ?? held)
+        const first = await this.#records.stillLive(place.note ?? held)
         place.note = undefined
         still()
         if (first.state !== 'live') return notLive(first)
@@ -187,7 +177,7 @@ export class StoreKeeper implements Keeper {
         let renewed = await this.#insert(identity, draft, still)
         unsent = renewed
         for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-          const tombstone = this.#tombstone(linked ? renewed.identity.handle : undefined)
+          const tombstone = this.#records.tombstone(linked ? renewed.identity.handle : undefined)
           const result = await this.#store.replace(old.handle, tombstone, latest.stored)
           still()
           if (result === 'replaced') {
@@ -197,14 +187,14 @@ export class StoreKeeper implements Keeper {
           const again: Opened =
             result === 'gone'
               ? { state: 'gone', handle: old.handle }
-              : await this.#load(old, false, 'commit')
+              : await this.#records.load(old, false, 'commit')
           still()
           if (again.state !== 'live') return notLive(again)
           // Somebody committed to the old id first: that belongs to the session that goes on.
           latest = again.held
           draft = remake(latest)
           if (draft === undefined) return { state: 'declined', latest }
-          const entry = this.#entry(draft)
+          const entry = this.#records.entry(draft)
           const { handle } = renewed.identity
           const moved = await this.#store.replace(handle, entry, renewed.stored)
           still()
@@ -212,7 +202,7 @@ export class StoreKeeper implements Keeper {
           renewed = new Held(renewed.identity, draft.facts, entry)
           await this.#pause(attempt)
         }
-        throw conflict(this.#storeName)
+        throw conflict(this.#records.name)
       })
     } finally {
       // Its id was not sent, so nobody can use it; left alone it would only show in lists.
@@ -226,7 +216,7 @@ export class StoreKeeper implements Keeper {
     const noted = facts.own ?? this.#lifetime.idleTimeout
     if (facts.idle === noted) {
       const { handle } = identity
-      const touched = this.#bounded('touch', async () =>
+      const touched = this.#records.within('touch', async () =>
         this.#store.touch(handle, expiryAfter(facts, this.#lifetime, now)),
       )
       this.#touching.set(handle, touched)
@@ -248,7 +238,7 @@ export class StoreKeeper implements Keeper {
         const { handle } = latest.identity
         // A plain destroy would also remove the tombstone of a renewal that has just been faster,
         // and the session would go on under its new id.
-        const result = await this.#store.replace(handle, this.#tombstone(), latest.stored)
+        const result = await this.#store.replace(handle, this.#records.tombstone(), latest.stored)
         still()
         if (result === 'replaced') {
           // The session has ended by now. What is left expires by itself if it cannot be removed.
@@ -257,22 +247,22 @@ export class StoreKeeper implements Keeper {
         }
         if (result === 'gone') return undefined
         await this.#pause(attempt)
-        const again = await this.#follow(latest.identity)
+        const again = await this.#records.follow(latest.identity)
         still()
         if (again.state !== 'live') return undefined
         latest = again.held
       }
-      throw conflict(this.#storeName)
+      throw conflict(this.#records.name)
     })
   }
 
   forget(handle: string): Promise<boolean> {
-    return this.#bounded('destroy', async () => this.#store.destroy(handle))
+    return this.#records.within('destroy', async () => this.#store.destroy(handle))
   }
 
   async list(user: string): Promise<Held[]> {
-    const store = this.#byUser('list')
-    const keys = await this.#bounded('keysOfUser', () => store.keysOfUser(user))
+    const store = this.#records.byUser('list')
+    const keys = await this.#records.within('keysOfUser', () => store.keysOfUser(user))
     const found = await Promise.all(keys.map((handle) => this.look(handle)))
     return found.flatMap((opened) =>
       opened.state === 'live' && opened.held.facts.user === user ? [opened.held] : [],
@@ -280,7 +270,7 @@ export class StoreKeeper implements Keeper {
   }
 
   async revokeUser(user: string, except: readonly string[]): Promise<Held[]> {
-    this.#byUser('revokeUser')
+    this.#records.byUser('revokeUser')
     return revokeAll({
       now: this.#clock.now(),
       except,
@@ -295,70 +285,18 @@ export class StoreKeeper implements Keeper {
     try {
       return await store.sweep(limit === undefined ? {} : { limit })
     } catch (error) {
-      throw this.#failed(error, 'sweep')
+      throw this.#records.failed(error, 'sweep')
     }
   }
 
   async close(): Promise<void> {}
-
-  /** A store that answers at once is read without a wait, and without a timer. */
-  #load(identity: Identity, reissue: boolean, during?: 'commit'): Awaitable<Opened> {
-    let found: Awaitable<Stored | undefined>
-    try {
-      found = this.#store.load(identity.handle)
-    } catch (error) {
-      throw this.#failed(error, 'load')
-    }
-    if (!isPending(found)) return this.#decode(identity, reissue, found)
-    // Inside a commit the limit of the whole commit holds.
-    const answer = during === 'commit' ? found : this.#bounded('load', () => found)
-    return answer.then((stored) => this.#decode(identity, reissue, stored))
-  }
-
-  #decode(identity: Identity, reissue: boolean, stored: Stored | undefined): Opened {
-    const { handle } = identity
-    if (stored === undefined) return { state: 'gone', handle }
-    const decoded = decodeRecord(stored.text)
-    if (decoded.kind === 'tombstone') {
-      // A touch that was under way may have moved its expiry; its own date counts.
-      const over = this.#clock.now() >= decoded.ended + TOMBSTONE_LIFE
-      return over ? { state: 'gone', handle } : { state: 'superseded', handle, next: decoded.next }
-    }
-    if (decoded.kind === 'corrupt') return { state: 'corrupt', handle, reason: decoded.reason }
-    const { facts, data } = decoded.record
-    const reason = endedBy(facts, stored.expiresAt, this.#lifetime, this.#clock.now())
-    if (reason !== undefined) {
-      const { user } = facts
-      return { state: 'gone', handle, ended: user === undefined ? { reason } : { reason, user } }
-    }
-    return { state: 'live', held: new Held(identity, facts, stored, reissue, data) }
-  }
-
-  /** The session of a handle, or the one it was renewed to without anybody signing in or out. */
-  async #follow(identity: Identity): Promise<Opened> {
-    let opened = await this.#load(identity, false)
-    for (let steps = 0; steps < 5 && opened.state === 'superseded'; steps++) {
-      if (opened.next === undefined) break
-      opened = await this.#load({ id: '', handle: opened.next }, false)
-    }
-    return opened
-  }
-
-  /** A handler may run past the end of its session; others may have kept it alive meanwhile. */
-  async #stillLive(held: Held): Promise<Opened> {
-    const now = this.#clock.now()
-    if (endedBy(held.facts, held.stored.expiresAt, this.#lifetime, now) === undefined) {
-      return { state: 'live', held }
-    }
-    return this.#load(held.identity, false, 'commit')
-  }
 
   /** A touch that set out before the idle time changed arrives with the old one. */
   #touchAgain({ identity: { handle }, stored }: Held): void {
     const touching = this.#touching.get(handle)
     if (touching === undefined) return
     const again = () =>
-      this.#bounded('touch', async () => this.#store.touch(handle, stored.expiresAt))
+      this.#records.within('touch', async () => this.#store.touch(handle, stored.expiresAt))
     this.#inBackground(touching.then(again, again).catch(this.#onError))
   }
 
@@ -367,7 +305,7 @@ export class StoreKeeper implements Keeper {
   }
 
   async #insert(identity: Identity, draft: Draft, still: StillWanted): Promise<Held> {
-    const entry = this.#entry(draft)
+    const entry = this.#records.entry(draft)
     let named = identity
     // Two of 2^192 ids do not meet; a store that says so is broken, or ids are no longer random.
     for (let attempt = 0; attempt < 4; attempt++) {
@@ -383,20 +321,9 @@ export class StoreKeeper implements Keeper {
     }
     throw new CoatcheckError('ERR_ID_TAKEN', 'Four new session ids in a row were taken.', {
       op: 'create',
-      store: this.#storeName,
+      store: this.#records.name,
       outcome: 'failed',
     })
-  }
-
-  #entry({ facts, entries }: Draft): Entry {
-    const text = encodeRecord(facts, entries)
-    const expiresAt = expiryAfter(facts, this.#lifetime, this.#clock.now())
-    return facts.user === undefined ? { text, expiresAt } : { text, expiresAt, user: facts.user }
-  }
-
-  #tombstone(next?: string): Entry {
-    const now = this.#clock.now()
-    return { text: encodeTombstone(now, next), expiresAt: now + TOMBSTONE_LIFE }
   }
 
   /** Commits of one session wait for each other; the limit counts from joining the line. */
@@ -406,7 +333,7 @@ export class StoreKeeper implements Keeper {
     work: (still: StillWanted, place: Place<Held>) => Promise<T>,
   ): Promise<T> {
     const place = this.#commits.join(key)
-    const done = this.#bounded(
+    const done = this.#records.within(
       op,
       async (still) => {
         await place.turn
@@ -416,54 +343,6 @@ export class StoreKeeper implements Keeper {
       500,
     )
     return done.finally(() => place.leave())
-  }
-
-  async #bounded<T>(
-    op: string,
-    work: (still: StillWanted) => PromiseLike<T>,
-    status?: number,
-  ): Promise<T> {
-    const details = { op, store: this.#storeName, ...(status === undefined ? {} : { status }) }
-    const late = () =>
-      new CoatcheckError(
-        'ERR_STORE_TIMEOUT',
-        `${this.#storeName} did not answer to ${op} within ${this.#limit} ms (storeTimeout).`,
-        { ...details, retryable: true, outcome: 'unknown' },
-      )
-    try {
-      return await withinLimit(this.#clock, this.#limit, late, work)
-    } catch (error) {
-      throw this.#failed(error, op, status)
-    }
-  }
-
-  #failed(error: unknown, op: string, status?: number): CoatcheckError {
-    const known = isCoatcheckError(error)
-    if (known && (error.code !== 'ERR_STORE' || status === undefined)) {
-      return error as CoatcheckError
-    }
-    return new CoatcheckError(
-      'ERR_STORE',
-      known ? error.message : `${this.#storeName} failed to ${op}.`,
-      {
-        op,
-        store: this.#storeName,
-        retryable: true,
-        outcome: 'failed',
-        cause: known ? error.cause : error,
-        ...(status === undefined ? {} : { status }),
-      },
-    )
-  }
-
-  #byUser(op: string) {
-    const store = this.#store
-    if (can(store, 'keysOfUser')) return store
-    throw new CoatcheckError(
-      'ERR_UNSUPPORTED',
-      `${op} needs a store that knows the sessions of a user, and ${this.#storeName} does not.`,
-      { op, store: this.#storeName },
-    )
   }
 
   /** Full jitter, a few ms at most: who lost a race tries again soon, but not together. */
@@ -489,8 +368,4 @@ function conflict(store: string): CoatcheckError {
     `The session was changed by others ${MAX_TRIES} times in a row; nothing was stored.`,
     { op: 'replace', store, retryable: true, outcome: 'failed' },
   )
-}
-
-function isPending(value: Awaitable<Stored | undefined>): value is PromiseLike<Stored | undefined> {
-  return typeof (value as { then?: unknown } | undefined)?.then === 'function'
 }

@@ -1,8 +1,6 @@
 import { codeOf, type Sources, withoutComments } from './sources.js'
 
 const MOST_LINES = 400
-/** Longer, for a reason. Whoever makes one of them shorter takes it off this list. */
-const LONGER: readonly string[] = []
 
 const VAGUE = /(?:^|[/-])(?:utils?|helpers?|common|shared|misc)(?=[/.-])/
 const KEBAB = /^(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)*[a-z0-9]+(?:-[a-z0-9]+)*\.ts$/
@@ -26,8 +24,7 @@ export function brokenRules(sources: Sources): string[] {
       [SILENCED.test(text), 'silences the compiler'],
       [VAGUE.test(path), 'has a name that says nothing'],
       [!KEBAB.test(path), 'is not in kebab-case'],
-      [lines > MOST_LINES && !LONGER.includes(path), `has ${lines} lines`],
-      [lines <= MOST_LINES && LONGER.includes(path), 'is listed as longer, and is not'],
+      [lines > MOST_LINES, `has ${lines} lines`],
       [/(?:^|\/)index\.ts$/.test(path) && !onlyReExports(text), 'is more than re-exports'],
       [path !== 'index.ts' && /\bdeclare\s+global\b/.test(code), 'declares globals'],
     ]

@@ -1,0 +1,158 @@
+import { CoatcheckError, isCoatcheckError } from '../errors.js'
+import type { Clock } from './clock.js'
+import { type Draft, Held, type Identity, type Opened } from './keeper.js'
+import { endedBy, expiryAfter, type LifetimeSettings } from './lifetime.js'
+import { decodeRecord, encodeRecord, encodeTombstone } from './record.js'
+import { type Awaitable, type ByUser, can, type Entry, type Store, type Stored } from './store.js'
+import { type StillWanted, withinLimit } from './time-limit.js'
+
+/** How long an old id is remembered after a renewal, for requests that are still under way. */
+const TOMBSTONE_LIFE = 10_000
+
+/** A session goes from id to id this often at most while somebody looks for it. */
+const MOST_RENEWALS = 5
+
+export interface RecordsOptions {
+  readonly store: Store
+  readonly lifetime: LifetimeSettings
+  /** Bounds each load and each commit with its retries, in ms. */
+  readonly storeTimeout: number
+  readonly clock: Clock
+}
+
+/**
+ * Sessions in a store: texts become records and records texts, every answer is bounded in time, and
+ * every failure is a `CoatcheckError`.
+ */
+export class Records {
+  /** The class of the store, for errors. */
+  readonly name: string
+  readonly #store: Store
+  readonly #lifetime: LifetimeSettings
+  readonly #limit: number
+  readonly #clock: Clock
+
+  constructor({ store, lifetime, storeTimeout, clock }: RecordsOptions) {
+    this.name = store.constructor.name
+    this.#store = store
+    this.#lifetime = lifetime
+    this.#limit = storeTimeout
+    this.#clock = clock
+  }
+
+  /** A store that answers at once is read without a wait, and without a timer. */
+  load(identity: Identity, reissue: boolean, during?: 'commit'): Awaitable<Opened> {
+    let found: Awaitable<Stored | undefined>
+    try {
+      found = this.#store.load(identity.handle)
+    } catch (error) {
+      throw this.failed(error, 'load')
+    }
+    if (!isPending(found)) return this.#decode(identity, reissue, found)
+    // Inside a commit the limit of the whole commit holds.
+    const answer = during === 'commit' ? found : this.within('load', () => found)
+    return answer.then((stored) => this.#decode(identity, reissue, stored))
+  }
+
+  #decode(identity: Identity, reissue: boolean, stored: Stored | undefined): Opened {
+    const { handle } = identity
+    if (stored === undefined) return { state: 'gone', handle }
+    const decoded = decodeRecord(stored.text)
+    if (decoded.kind === 'tombstone') {
+      // A touch that was under way may have moved its expiry; its own date counts.
+      const over = this.#clock.now() >= decoded.ended + TOMBSTONE_LIFE
+      return over ? { state: 'gone', handle } : { state: 'superseded', handle, next: decoded.next }
+    }
+    if (decoded.kind === 'corrupt') return { state: 'corrupt', handle, reason: decoded.reason }
+    const { facts, data } = decoded.record
+    const reason = endedBy(facts, stored.expiresAt, this.#lifetime, this.#clock.now())
+    if (reason !== undefined) {
+      const { user } = facts
+      return { state: 'gone', handle, ended: user === undefined ? { reason } : { reason, user } }
+    }
+    return { state: 'live', held: new Held(identity, facts, stored, reissue, data) }
+  }
+
+  /** The session of a handle, or the one it was renewed to without anybody signing in or out. */
+  async follow(identity: Identity): Promise<Opened> {
+    let opened = await this.load(identity, false)
+    for (let steps = 0; steps < MOST_RENEWALS && opened.state === 'superseded'; steps++) {
+      if (opened.next === undefined) break
+      opened = await this.load({ id: '', handle: opened.next }, false)
+    }
+    return opened
+  }
+
+  /** A handler may run past the end of its session; others may have kept it alive meanwhile. */
+  async stillLive(held: Held): Promise<Opened> {
+    const now = this.#clock.now()
+    if (endedBy(held.facts, held.stored.expiresAt, this.#lifetime, now) === undefined) {
+      return { state: 'live', held }
+    }
+    return this.load(held.identity, false, 'commit')
+  }
+
+  entry({ facts, entries }: Draft): Entry {
+    const text = encodeRecord(facts, entries)
+    const expiresAt = expiryAfter(facts, this.#lifetime, this.#clock.now())
+    return facts.user === undefined ? { text, expiresAt } : { text, expiresAt, user: facts.user }
+  }
+
+  tombstone(next?: string): Entry {
+    const now = this.#clock.now()
+    return { text: encodeTombstone(now, next), expiresAt: now + TOMBSTONE_LIFE }
+  }
+
+  async within<T>(
+    op: string,
+    work: (still: StillWanted) => PromiseLike<T>,
+    status?: number,
+  ): Promise<T> {
+    const details = { op, store: this.name, ...(status === undefined ? {} : { status }) }
+    const late = () =>
+      new CoatcheckError(
+        'ERR_STORE_TIMEOUT',
+        `${this.name} did not answer to ${op} within ${this.#limit} ms (storeTimeout).`,
+        { ...details, retryable: true, outcome: 'unknown' },
+      )
+    try {
+      return await withinLimit(this.#clock, this.#limit, late, work)
+    } catch (error) {
+      throw this.failed(error, op, status)
+    }
+  }
+
+  failed(error: unknown, op: string, status?: number): CoatcheckError {
+    const known = isCoatcheckError(error)
+    if (known && (error.code !== 'ERR_STORE' || status === undefined)) {
+      return error as CoatcheckError
+    }
+    return new CoatcheckError(
+      'ERR_STORE',
+      known ? error.message : `${this.name} failed to ${op}.`,
+      {
+        op,
+        store: this.name,
+        retryable: true,
+        outcome: 'failed',
+        cause: known ? error.cause : error,
+        ...(status === undefined ? {} : { status }),
+      },
+    )
+  }
+
+  /** The store's index. @throws `ERR_UNSUPPORTED` if it has none */
+  byUser(op: string): ByUser {
+    const store = this.#store
+    if (can(store, 'keysOfUser')) return store
+    throw new CoatcheckError(
+      'ERR_UNSUPPORTED',
+      `${op} needs a store that knows the sessions of a user, and ${this.name} does not.`,
+      { op, store: this.name },
+    )
+  }
+}
+
+function isPending(value: Awaitable<Stored | undefined>): value is PromiseLike<Stored | undefined> {
+  return typeof (value as { then?: unknown } | undefined)?.then === 'function'
+}

@@ -1,0 +1,105 @@
+import type { Held, Opened } from './core/keeper.js'
+import type { Start } from './core/session-state.js'
+import type { Awaitable } from './core/store.js'
+import { isSecure, type RequestLike } from './http/secure-request.js'
+import { type CookieAttributes, type ReceivedToken, readTokens } from './http/session-cookie.js'
+import type { Manager } from './manager.js'
+
+/** Live sessions tried for one request, if it carries several cookies of the name. */
+const MAX_CANDIDATES = 4
+
+/** What the tokens of a request led to. */
+export interface Found {
+  readonly start: Start
+  readonly others: readonly Held[]
+  readonly rejected: number
+  /** The session came under the cookie of secure requests. */
+  readonly secure: boolean
+}
+
+export const NO_TOKENS: readonly ReceivedToken[] = []
+export const NOTHING_FOUND: Found = {
+  start: { state: 'none' },
+  others: [],
+  rejected: 0,
+  secure: false,
+}
+
+export function tokensOf(
+  { settings }: Pick<Manager, 'settings'>,
+  req: RequestLike,
+  attributes: CookieAttributes,
+): ReceivedToken[] {
+  const { cookie } = req.headers
+  // HTTP/2 clients may split the header (RFC 9113, section 8.2.3).
+  const header = Array.isArray(cookie) ? cookie.join('; ') : cookie
+  return readTokens(header, attributes, isSecure(req, settings.trustProxy))
+}
+
+/** What the tokens lead to. One that a synchronous store answers costs no wait. */
+export function openAll<Data extends object>(
+  manager: Manager<Data>,
+  tokens: readonly ReceivedToken[],
+  audience: string,
+): Awaitable<Found> {
+  const first = tokens[0]!
+  if (tokens.length > 1) return openSeveral(manager, tokens, audience)
+  const opened = manager.keeper.open(first.token, audience)
+  return 'then' in opened
+    ? opened.then((answer) => foundOne(manager, answer, first.secure))
+    : foundOne(manager, opened, first.secure)
+}
+
+function foundOne<Data extends object>(
+  manager: Manager<Data>,
+  opened: Opened,
+  secure: boolean,
+): Found {
+  if (opened.state === 'live') return { start: opened, others: [], rejected: 0, secure }
+  manager.emitNotLive(opened)
+  return { start: opened, others: [], rejected: opened.state === 'rejected' ? 1 : 0, secure }
+}
+
+/** Stale cookies must not hide the live one, and junk must not cost loads. */
+async function openSeveral<Data extends object>(
+  manager: Manager<Data>,
+  tokens: readonly ReceivedToken[],
+  audience: string,
+): Promise<Found> {
+  const live: { held: Held; secure: boolean }[] = []
+  let other: Opened | undefined
+  let rejected = 0
+  let loads = 0
+  for (const { token, secure } of tokens) {
+    if (loads === MAX_CANDIDATES) break
+    const opened = await manager.keeper.open(token, audience)
+    if (opened.state === 'live') live.push({ held: opened.held, secure })
+    else manager.emitNotLive(opened)
+    if (opened.state === 'rejected') {
+      rejected++
+      continue
+    }
+    loads++
+    if (other === undefined || opened.state === 'superseded') other = opened
+  }
+  const [best, ...rest] = live.sort((a, b) => rank(b.held) - rank(a.held))
+  if (best === undefined) {
+    return { start: other ?? { state: 'none' }, others: [], rejected, secure: false }
+  }
+  if (rest.length > 0) {
+    manager.emit('duplicate', { ids: live.map(({ held }) => held.identity.handle) })
+  }
+  const others = rest.map(({ held }) => held)
+  return { start: { state: 'live', held: best.held }, others, rejected, secure: best.secure }
+}
+
+/** Of several live sessions: one with a user before one without, then the one started last. */
+function rank({ facts }: Held): number {
+  return facts.started + (facts.user === undefined ? 0 : Number.MAX_SAFE_INTEGER / 2)
+}
+
+/** A browser that only guesses where its user will go is no activity (Fetch, Sec-Purpose). */
+export function isPrefetch({ headers }: RequestLike): boolean {
+  const purpose = headers['sec-purpose']
+  return typeof purpose === 'string' && purpose.includes('prefetch')
+}
