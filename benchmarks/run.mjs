@@ -100,8 +100,14 @@ for (const name of CASES) {
   console.log(`${name}`)
   for (const side of SIDES) {
     console.log(
-      `  ${side.padEnd(16)} ${spread(results[side].map((one) => one.cpu), 1)} µs CPU a request, ` +
-        `${spread(results[side].map((one) => one.rate), 0)} requests/s`,
+      `  ${side.padEnd(16)} ${spread(
+        results[side].map((one) => one.cpu),
+        1,
+      )} µs CPU a request, ` +
+        `${spread(
+          results[side].map((one) => one.rate),
+          0,
+        )} requests/s`,
     )
   }
   const added = (side, round) => cpu(side, round) - cpu('bare', round)
@@ -111,7 +117,9 @@ for (const name of CASES) {
   )
   console.log(
     `  requests/s, coatcheck / express-session:                  ` +
-      spread(each((round) => results.coatcheck[round].rate / results['express-session'][round].rate)) +
+      spread(
+        each((round) => results.coatcheck[round].rate / results['express-session'][round].rate),
+      ) +
       '\n',
   )
 }

@@ -1,8 +1,9 @@
 // One server under test: node benchmarks/server.mjs <bare|coatcheck|express-session>
 // Tells its port, and its CPU time whenever it is asked.
+
+import { session } from 'coatcheck'
 import express from 'express'
 import expressSession from 'express-session'
-import { session } from 'coatcheck'
 
 const secret = 'a secret of the benchmark, of 32 bytes and more'
 const middleware = {
@@ -21,7 +22,12 @@ app.disable('x-powered-by')
 app.use(middleware[process.argv[2]]())
 app.get('/start', (req, res) => {
   req.session.account = { name: 'Ada Lovelace', roles: ['editor', 'author'], theme: 'dark' }
-  req.session.cart = { items: [{ sku: 'coat-1', count: 1 }, { sku: 'hat-7', count: 2 }] }
+  req.session.cart = {
+    items: [
+      { sku: 'coat-1', count: 1 },
+      { sku: 'hat-7', count: 2 },
+    ],
+  }
   req.session.views = 1
   res.end()
 })

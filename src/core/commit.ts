@@ -56,7 +56,8 @@ export class Commit {
       open: this.cookieClosed === undefined,
     })
     const plan = planCommit(state)
-    if (plan.write === 'none' && state.asked === 'destroy' && this.#others.length > 0) {
+    const more = this.#others.length > 0 || this.#state.successor !== undefined
+    if (plan.write === 'none' && state.asked === 'destroy' && more) {
       return { plan: { ...plan, write: 'destroy' }, changes }
     }
     return { plan, changes }
@@ -186,7 +187,8 @@ export class Commit {
   async #destroy(cookie: 'none' | 'clear'): Promise<void> {
     const { keeper, emit } = this.#tools
     const { held, asked } = this.#state
-    const ending = held === undefined ? this.#others : [held, ...this.#others]
+    const first = held ?? (await this.#successor())
+    const ending = first === undefined ? this.#others : [first, ...this.#others]
     const ended = await Promise.all(ending.map((one) => keeper.destroy(one)))
     if (asked === 'regenerate') this.#state.leave()
     else this.#forgetData()
@@ -194,6 +196,13 @@ export class Commit {
     for (const one of ended) {
       if (one !== undefined) emit('destroy', { ...namesOf(one), reason: 'logout' })
     }
+  }
+
+  async #successor(): Promise<Held | undefined> {
+    const { successor, destroyed } = this.#state
+    if (successor === undefined || destroyed) return undefined
+    const opened = await this.#tools.keeper.look(successor)
+    return opened.state === 'live' ? opened.held : undefined
   }
 
   #forgetData(): void {

@@ -16,7 +16,7 @@ export type DestroyReason = 'logout' | 'revoked' | 'evicted'
 export type StaleReason =
   /** Destroyed, revoked or unknown meanwhile. */
   | 'gone'
-  /** The request came with an id that a login or logout has replaced. */
+  /** The request came with an id that has been replaced a moment ago. */
   | 'superseded'
   /** Data set after `destroy()`. */
   | 'destroyed'

@@ -111,12 +111,6 @@ export interface Capabilities {
   readonly atomic: 'everywhere' | 'process' | 'none'
 }
 
-/** A live session as `list` shows it. */
-export interface Listed {
-  readonly held: Held
-  readonly user: string | undefined
-}
-
 /**
  * Turns tokens into sessions and back. Middleware and manager know this contract only, whichever
  * way the state is kept. Every failure is a `CoatcheckError`; each call is bounded in time.

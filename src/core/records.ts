@@ -1,4 +1,4 @@
-import { CoatcheckError, isCoatcheckError } from '../errors.js'
+import { CoatcheckError, type ErrorCode, isCoatcheckError } from '../errors.js'
 import type { Clock } from './clock.js'
 import { type Draft, Held, type Identity, type Opened } from './keeper.js'
 import { endedBy, expiryAfter, type LifetimeSettings } from './lifetime.js'
@@ -11,6 +11,9 @@ const TOMBSTONE_LIFE = 10_000
 
 /** A session goes from id to id this often at most while somebody looks for it. */
 const MOST_RENEWALS = 5
+
+/** What has another status where it fails a commit. */
+const OUTAGES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ERR_STORE', 'ERR_STORE_TIMEOUT'])
 
 export interface RecordsOptions {
   readonly store: Store
@@ -124,21 +127,16 @@ export class Records {
 
   failed(error: unknown, op: string, status?: number): CoatcheckError {
     const known = isCoatcheckError(error)
-    if (known && (error.code !== 'ERR_STORE' || status === undefined)) {
-      return error as CoatcheckError
-    }
-    return new CoatcheckError(
-      'ERR_STORE',
-      known ? error.message : `${this.name} failed to ${op}.`,
-      {
-        op,
-        store: this.name,
-        retryable: true,
-        outcome: 'failed',
-        cause: known ? error.cause : error,
-        ...(status === undefined ? {} : { status }),
-      },
-    )
+    if (known && (status === undefined || !OUTAGES.has(error.code))) return error as CoatcheckError
+    const code = known ? error.code : 'ERR_STORE'
+    return new CoatcheckError(code, known ? error.message : `${this.name} failed to ${op}.`, {
+      op,
+      store: this.name,
+      retryable: true,
+      outcome: code === 'ERR_STORE' ? 'failed' : 'unknown',
+      cause: known ? error.cause : error,
+      ...(status === undefined ? {} : { status }),
+    })
   }
 
   /** The store's index. @throws `ERR_UNSUPPORTED` if it has none */

@@ -48,6 +48,8 @@ export class SessionState {
   #own: number | null | undefined
   /** Names the session that the request came with in events. */
   readonly #presented: { readonly id?: string; readonly user?: string }
+  /** The handle under which the session of a superseded id goes on: a logout ends it too. */
+  readonly successor: string | undefined
   asked: CommitState['asked'] = 'nothing'
   /** The same user has proved itself again. */
   authenticated = false
@@ -75,6 +77,7 @@ export class SessionState {
       default:
         this.#stored = start.state
     }
+    if (start.state === 'superseded') this.successor = start.next
   }
 
   get stored(): CommitState['stored'] {

@@ -56,6 +56,17 @@ describe('a regenerate() in parallel that was faster', () => {
     expect(await sessions.list(1)).toEqual([])
   })
 
+  it('does not make a logout miss that comes with the old id, just after it', async () => {
+    const { browser, origin, sessions } = await serveApp(routes)
+    const visitor = browser()
+    await visitor.get('/login')
+    const old = copyOf(visitor, origin)
+    await visitor.get('/regenerate')
+    expect((await browser().get('/logout', old)).setCookies).toHaveLength(1)
+    expect(await sessions.list(1)).toEqual([])
+    expect((await visitor.get('/')).json()).toEqual({})
+  })
+
   it('does not make revoke() say that it has ended what lives on', async () => {
     const inner = new MemoryStore()
     const store = new WatchedStore(inner)
@@ -91,6 +102,25 @@ describe('a regenerate() in parallel that was faster', () => {
     destroy.resume()
     expect(await revoked).toBe(1)
     expect(events).toHaveLength(1)
+  })
+})
+
+describe('the old id of somebody who has signed in since', () => {
+  it('ends nothing of theirs: it may be in the hands of whoever planted it', async () => {
+    const { browser, origin, sessions } = await serveApp((app, all) => {
+      routes(app, all)
+      app.get('/cart', (req, res) => {
+        all.of(req).session.cart = true
+        res.end()
+      })
+    })
+    const visitor = browser()
+    await visitor.get('/cart')
+    const old = copyOf(visitor, origin)
+    await visitor.get('/login')
+    await browser().get('/logout', old)
+    expect(await sessions.list(1)).toHaveLength(1)
+    expect((await visitor.get('/')).json()).toEqual({ cart: true, userId: 1 })
   })
 })
 
