@@ -120,12 +120,14 @@ function refuse(manager: Manager, next: (error?: unknown) => void): void {
   }
 }
 
+type Next = (error?: unknown) => void
+
 type Slotted<Data extends object> = { readonly [slot: symbol]: RequestSession<Data> | undefined }
 
 /** Where a manager keeps the session of a request: out of sight, and behind `req.session`. */
 class Place<Data extends object> {
   readonly #slot = Symbol('coatcheck')
-  readonly #waiting = new WeakMap<object, (() => void)[]>()
+  readonly #waiting = new WeakMap<object, Next[]>()
   readonly #property: string
   readonly #accessor: PropertyDescriptor
 
@@ -161,22 +163,23 @@ class Place<Data extends object> {
   }
 
   /** Goes on once the session of a request that came in twice is there. */
-  whenReady(req: object, next: () => void): void {
+  whenReady(req: object, next: Next): void {
     const waiting = this.#waiting.get(req)
     if (waiting === undefined) next()
     else waiting.push(next)
   }
 
   /** The session is there, or never will be. */
-  release(req: object): readonly (() => void)[] {
+  release(req: object): readonly Next[] {
     const waiting = this.#waiting.get(req) ?? []
     this.#waiting.delete(req)
     return waiting
   }
 
-  /** Whether `req.session` still leads here. */
-  isOurs(req: object): boolean {
-    return Object.getOwnPropertyDescriptor(req, this.#property)?.get === this.#accessor.get
+  /** Whether `req.session` was deleted. An accessor of somebody else has only taken the place. */
+  isDeleted(req: object): boolean {
+    const found = Object.getOwnPropertyDescriptor(req, this.#property)
+    return found === undefined || found.get === undefined
   }
 
   /** @throws OptionError for a request that has not passed the middleware */
@@ -252,8 +255,9 @@ class Entry<Data extends object> {
 
   #refuse(error: unknown): void {
     this.#leave()
-    this.#place.release(this.#req)
+    const others = this.#place.release(this.#req)
     this.#next(error)
+    for (const next of others) next(error)
   }
 
   #enter(attributes: CookieAttributes, tokens: readonly ReceivedToken[], found: Found): void {
@@ -266,7 +270,7 @@ class Entry<Data extends object> {
     if (!isResponse(this.#res)) visit.commits.cookieClosed = 'ERR_NO_RESPONSE'
     const held = new RequestSession<Data>(manager, this.#req, attributes, received, secure, visit, {
       leave: this.#leave,
-      isOurs: () => this.#place.isOurs(this.#req),
+      isDeleted: () => this.#place.isDeleted(this.#req),
     })
     this.#place.put(this.#req, held)
     holdResponse(this.#res, held, this.#next, {

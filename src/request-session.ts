@@ -72,7 +72,7 @@ export interface Received {
  * that stores, and the cookie that carries the token.
  */
 export class RequestSession<Data extends object> implements Holder, SessionInfo<Data> {
-  readonly visit: Visit
+  readonly #visit: Visit
   readonly #manager: Manager<Data>
   readonly #req: RequestLike
   readonly #attributes: CookieAttributes
@@ -82,7 +82,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   readonly #cameSecure: boolean
   #reason: CookieReason = 'clean'
   readonly #leave: () => void
-  readonly #isOurs: () => boolean
+  readonly #isDeleted: () => boolean
   /** The handler has looked at the session, so the response depends on the cookie. */
   #read = false
 
@@ -93,17 +93,17 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     received: Received,
     cameSecure: boolean,
     visit: Visit,
-    place: { readonly leave: () => void; readonly isOurs: () => boolean },
+    place: { readonly leave: () => void; readonly isDeleted: () => boolean },
   ) {
     this.#manager = manager
     this.#req = req
     this.#attributes = attributes
     this.#received = received
     this.#cameSecure = cameSecure
-    this.visit = visit
+    this.#visit = visit
     visit.commits.persistent = attributes.persistent
     this.#leave = place.leave
-    this.#isOurs = place.isOurs
+    this.#isDeleted = place.isDeleted
     const { stored } = visit.state
     this.#found =
       stored === 'live'
@@ -118,18 +118,18 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   /** What `req.session` reads. */
   get session(): Session<Data> {
     this.#read = true
-    return this.visit.state.session as unknown as Session<Data>
+    return this.#visit.state.session as unknown as Session<Data>
   }
 
   /** What `req.session = …` does: an object replaces the data, null and undefined end the session. */
   assign(value: unknown): void {
-    if (value === null || value === undefined) this.visit.state.renounce()
-    else if (typeof value === 'object') this.visit.state.replaceData(value)
+    if (value === null || value === undefined) this.#visit.state.renounce()
+    else if (typeof value === 'object') this.#visit.state.replaceData(value)
     else throw noData(`a ${typeof value}`)
   }
 
   begin(status: number): HeaderEdit | undefined | Promise<HeaderEdit | undefined> {
-    const { visit } = this
+    const visit = this.#visit
     this.#noticeDeletion()
     if (visit.failure !== undefined) {
       // The handler knows, and is answering with an error page of its own: let it pass as it is.
@@ -143,6 +143,8 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
       return this.#edit()
     }
     return this.#manager.inBackground(committing).then(() => {
+      // A call that nobody awaited has failed meanwhile.
+      if (visit.failure !== undefined && status < 400) throw visit.failure
       this.#close(this.#unsentReason())
       return this.#edit()
     })
@@ -150,19 +152,19 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
 
   /** A response that only carries an upgrade or a handshake: nothing can be waited for. */
   beginNow(): HeaderEdit | undefined {
-    this.visit.commits.cookieClosed = 'ERR_NO_RESPONSE'
+    this.#visit.commits.cookieClosed = 'ERR_NO_RESPONSE'
     return undefined
   }
 
   finish(): undefined | Promise<void> {
     this.#noticeDeletion()
-    if (this.visit.failure !== undefined) return undefined
-    const committing = this.visit.commit()
+    if (this.#visit.failure !== undefined) return undefined
+    const committing = this.#visit.commit()
     return committing === undefined ? undefined : this.#manager.inBackground(committing)
   }
 
   ended(): void {
-    this.visit.commits.cookieClosed ??= 'ERR_HEADERS_SENT'
+    this.#visit.commits.cookieClosed ??= 'ERR_HEADERS_SENT'
     this.#over()
   }
 
@@ -179,8 +181,8 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
         break
       case 'failed':
         this.#reason = 'store-error'
-        this.visit.commits.withdraw()
-        this.visit.commits.cookieClosed = 'ERR_HEADERS_SENT'
+        this.#visit.commits.withdraw()
+        this.#visit.commits.cookieClosed = 'ERR_HEADERS_SENT'
         this.#fail(report.error)
         break
       case 'late-error':
@@ -191,47 +193,51 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
 
   /** The request no longer keeps `close()` waiting. */
   #over(): void {
-    this.visit.over()
+    this.#visit.over()
     this.#leave()
   }
 
   get createdAt(): number | undefined {
-    return this.visit.state.held?.facts.created
+    return this.#visit.state.held?.facts.created
   }
 
   get authenticatedAt(): number | undefined {
-    return this.visit.state.held?.facts.authenticated
+    return this.#visit.state.held?.facts.authenticated
   }
 
   get lastSeenAt(): number | undefined {
-    const { held } = this.visit.state
+    const { held } = this.#visit.state
     return held === undefined ? undefined : lastSeen(held.facts, held.stored.expiresAt)
   }
 
   get expiresAt(): number | undefined {
-    const { held } = this.visit.state
+    const { held } = this.#visit.state
     if (held === undefined) return undefined
     return endOf(held.facts, held.stored.expiresAt, this.#manager.settings.lifetime)
   }
 
   get isReadOnly(): boolean {
-    return this.visit.state.stored === 'unavailable'
+    return this.#visit.state.stored === 'unavailable'
   }
 
   authenticated(): Promise<void> {
-    return this.visit.authenticated()
+    return answer(this.#visit.authenticated(), undefined)
   }
 
   token(): Promise<string> {
     return answer(
-      this.visit.save().then(() => this.#token(this.visit.identity())),
+      this.#visit.save().then(() => {
+        // Whoever gets it knows the id: a sign-in in this same response needs another one.
+        this.#visit.state.spendFreshId()
+        return this.#token(this.#visit.identity())
+      }),
       undefined,
     )
   }
 
   explain(): Explanation {
     const form = this.#form()
-    const { action } = this.visit.commits.cookie
+    const { action } = this.#visit.commits.cookie
     return {
       session: this.#found,
       received: { count: this.#received.tokens.length, rejected: this.#received.rejected },
@@ -247,30 +253,30 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
 
   /** `delete req.session` takes the accessor away, which is how a program ends a session too. */
   #noticeDeletion(): void {
-    if (!this.#isOurs()) this.visit.state.renounce()
+    if (this.#isDeleted()) this.#visit.state.renounce()
   }
 
   #close(reason: CookieReason): void {
-    this.visit.commits.cookieClosed ??= 'ERR_HEADERS_SENT'
+    this.#visit.commits.cookieClosed ??= 'ERR_HEADERS_SENT'
     this.#reason = reason
     this.#over()
   }
 
   #unsentReason(): CookieReason {
     if (this.#found === 'unavailable') return 'read-only'
-    const { stored } = this.visit.state
+    const { stored } = this.#visit.state
     if (stored === 'superseded') return 'superseded'
     if (stored === 'gone' || stored === 'ended') return 'gone'
     return stored === 'none' ? 'no-data' : 'clean'
   }
 
   #why(): CookieReason {
-    return this.visit.commits.wasTooLate ? 'headers-sent' : this.#reason
+    return this.#visit.commits.wasTooLate ? 'headers-sent' : this.#reason
   }
 
   /** The headers of this response that come from its session; undefined: none. */
   #edit(): HeaderEdit | undefined {
-    const { cookie } = this.visit.commits
+    const { cookie } = this.#visit.commits
     if (cookie.action === 'none' && !this.#read) return undefined
     const lines =
       cookie.action === 'set'

@@ -95,7 +95,8 @@ export function conflictsWith(base: Base, theirs: Data, mine: Changes): string[]
   return conflicts
 }
 
-function sameMember(a: Data, b: Data, key: string): boolean {
+/** Whether a key holds the same in both, or is in neither. */
+export function sameMember(a: Data, b: Data, key: string): boolean {
   const has = Object.hasOwn(a, key)
   return has === Object.hasOwn(b, key) && (!has || sameJson(a[key], b[key]))
 }

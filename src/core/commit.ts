@@ -74,7 +74,7 @@ export class Commit {
       case 'destroy':
         return this.#destroy(plan.cookie)
       case 'confirm':
-        return this.#confirm()
+        return this.#confirm(asker)
       case 'create':
         return this.#create(changes)
       case 'replace':
@@ -109,6 +109,13 @@ export class Commit {
     this.#tools.emit('renew', { ...namesOf(held), from: from.identity.handle, reason })
   }
 
+  /** An update was stored; if it has changed the session's own lifetime, the cookie follows. */
+  updated(from: Held, held: Held): void {
+    this.#tools.emit('commit', namesOf(held))
+    const isDue = from.facts.own !== held.facts.own && this.cookieClosed === undefined
+    if (isDue || this.cookie.action === 'set') this.cookie = { action: 'set', held }
+  }
+
   /** The response failed, so no cookie is sent. */
   withdraw(): void {
     this.cookie = NO_COOKIE
@@ -124,7 +131,7 @@ export class Commit {
     const { keeper, emit } = this.#tools
     const draft = this.#drafting(changes, false, true)(undefined)
     const held = await keeper.create(this.#state.identity(this.#newIdentity), draft)
-    this.#state.adopt(held, { changes, renewed: true, merged: false })
+    this.#state.adopt(held, { fresh: true, merged: false })
     this.cookie = { action: 'set', held }
     emit('create', namesOf(held))
   }
@@ -143,22 +150,23 @@ export class Commit {
       merged = latest !== held
       if (!merged) return draft(latest)
       if (concurrency === 'overwrite') return draft(held, latest)
-      conflicts = conflictsWith(this.#state.base, latest.untouched, changes)
+      conflicts = conflictsWith(held, latest.untouched, changes)
       if (conflicts.length > 0 && concurrency === 'strict') throw strictConflict()
       return draft(latest)
     }
-    const renewed = plan.write === 'renew'
-    const written = renewed
-      ? await keeper.renew(held, this.#state.nextIdentity(this.#newIdentity), rewrite, {
-          linked: plan.reason === 'regenerate' || plan.reason === 'authenticated',
-        })
-      : await keeper.change(held, rewrite)
+    const linked =
+      plan.write === 'renew' && (plan.reason === 'regenerate' || plan.reason === 'authenticated')
+    const written =
+      plan.write === 'renew'
+        ? await keeper.renew(held, this.#state.nextIdentity(this.#newIdentity), rewrite, { linked })
+        : await keeper.change(held, rewrite)
     if (written.state !== 'stored') {
       this.ended(written.state === 'superseded' ? 'superseded' : 'gone')
       if (asker === 'handler') throw gone('save')
       return
     }
-    this.#state.adopt(written.held, { changes, renewed, merged })
+    // An id that the old one still leads to, to end it, is not fresh enough for a sign-in.
+    this.#state.adopt(written.held, { fresh: plan.write === 'renew' && !linked, merged })
     if (conflicts.length > 0) emit('conflict', { ...namesOf(written.held), keys: conflicts })
     if (plan.write === 'renew') return this.renewed(held, written.held, plan.reason)
     if (plan.cookie === 'set' || this.cookie.action === 'set') {
@@ -211,7 +219,7 @@ export class Commit {
   }
 
   /** The cookie is due again, by itself: only for a record that the store still has. */
-  async #confirm(): Promise<void> {
+  async #confirm(asker: Asker): Promise<void> {
     const held = this.#state.held!
     const { keeper, emit } = this.#tools
     try {
@@ -221,11 +229,15 @@ export class Commit {
         : await keeper.reload(held.identity)
       if (confirmed.state === 'stored' || confirmed.state === 'live') {
         this.cookie = { action: 'set', held: confirmed.held }
-      } else this.#state.end()
+        return
+      }
+      this.#state.end()
     } catch (error) {
       // The visitor has not asked for anything: the old cookie still works.
       emit('error', { ...this.#state.names, error: asError(error) })
+      return
     }
+    if (asker === 'handler') throw gone('save')
   }
 
   #drop(reason: StaleReason | 'too-late', asker: Asker): void {

@@ -43,9 +43,15 @@ export type Decoded =
   | { readonly kind: 'tombstone'; readonly ended: number; readonly next: string | undefined }
   | { readonly kind: 'corrupt'; readonly reason: CorruptReason }
 
-export type CorruptReason = 'json' | 'shape' | 'version'
+export type CorruptReason = 'json' | 'shape' | 'version' | 'depth'
+
+/** Deeper data is refused when it is stored, so a text that has it was written by somebody else. */
+export const MAX_DEPTH = 1000
 
 const VERSION = 1
+
+/** The latest moment a Date can hold (ECMA-262, section 21.4.1.1). */
+const LATEST = 8.64e15
 
 /** The text of a record, from its facts and the JSON text of each top-level key. */
 export function encodeRecord(facts: Facts, entries: ReadonlyMap<string, string>): string {
@@ -75,6 +81,7 @@ export function encodeTombstone(now: number, next?: string): string {
 }
 
 export function decodeRecord(text: string): Decoded {
+  if (text.length > MAX_DEPTH && isTooDeep(text)) return { kind: 'corrupt', reason: 'depth' }
   let parsed: unknown
   try {
     parsed = JSON.parse(text)
@@ -93,6 +100,40 @@ export function decodeRecord(text: string): Decoded {
   return { kind: 'record', record: { facts, data } }
 }
 
+/** Whether brackets nest deeper than any record of ours; brackets inside strings do not count. */
+function isTooDeep(text: string): boolean {
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    switch (text.charCodeAt(at)) {
+      case 0x22: // "
+        at = endOfString(text, at)
+        break
+      case 0x5b: // [
+      case 0x7b: // {
+        if (++depth > MAX_DEPTH + 2) return true
+        break
+      case 0x5d: // ]
+      case 0x7d: // }
+        depth--
+        break
+    }
+  }
+  return false
+}
+
+/** Where the string that begins at `start` ends. */
+function endOfString(text: string, start: number): number {
+  let at = start + 1
+  for (;;) {
+    const quote = text.indexOf('"', at)
+    if (quote === -1) return text.length
+    let backslashes = 0
+    while (text[quote - 1 - backslashes] === '\\') backslashes++
+    if (backslashes % 2 === 0) return quote
+    at = quote + 1
+  }
+}
+
 function isFacts(value: unknown): value is Facts {
   if (!isObject(value)) return false
   const { created, started, authenticated, idle, own, user, issued, seen } = value
@@ -109,7 +150,7 @@ function isFacts(value: unknown): value is Facts {
 }
 
 function isTime(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value < Number.MAX_SAFE_INTEGER
+  return typeof value === 'number' && value >= 0 && value <= LATEST
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -15,6 +15,9 @@ const MOST_RENEWALS = 5
 /** What has another status where it fails a commit. */
 const OUTAGES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ERR_STORE', 'ERR_STORE_TIMEOUT'])
 
+/** Carries an error of the application through the work of a store. */
+class Own extends Error {}
+
 export interface RecordsOptions {
   readonly store: Store
   readonly lifetime: LifetimeSettings
@@ -59,7 +62,8 @@ export class Records {
 
   #decode(identity: Identity, reissue: boolean, stored: Stored | undefined): Opened {
     const { handle } = identity
-    if (stored === undefined) return { state: 'gone', handle }
+    // Stores by others may say null.
+    if (!stored) return { state: 'gone', handle }
     const decoded = decodeRecord(stored.text)
     if (decoded.kind === 'tombstone') {
       // A touch that was under way may have moved its expiry; its own date counts.
@@ -121,7 +125,16 @@ export class Records {
     try {
       return await withinLimit(this.#clock, this.#limit, late, work)
     } catch (error) {
-      throw this.failed(error, op, status)
+      throw error instanceof Own ? error.cause : this.failed(error, op, status)
+    }
+  }
+
+  /** What is thrown in here is no failure of the store: it reaches the caller as it is. */
+  own<T>(run: () => T): T {
+    try {
+      return run()
+    } catch (error) {
+      throw new Own('not of the store', { cause: error })
     }
   }
 

@@ -8,6 +8,7 @@ import {
   NO_CHANGES,
   narrowed,
   plainAfter,
+  sameMember,
 } from './changes.js'
 import type { CommitState } from './commit-plan.js'
 import { type Held, type Identity, namesOf, type Opened } from './keeper.js'
@@ -166,8 +167,7 @@ export class SessionState {
   renounce(): void {
     this.asked = 'destroy'
     this.#renounced = true
-    if (this.#session !== undefined) empty(this.#session)
-    else this.#base = EMPTY_BASE
+    empty(this.session)
   }
 
   /** Data was set after `req.session = null`. */
@@ -181,8 +181,11 @@ export class SessionState {
    */
   pending(explicitSave: boolean, cookie: { due: boolean; open: boolean }): Pending {
     const session = this.#session
+    // What a session that ends holds need not even be storable.
     const changes =
-      session === undefined ? NO_CHANGES : changesSince(this.#base, data(session), RESERVED)
+      session === undefined || this.asked === 'destroy'
+        ? NO_CHANGES
+        : changesSince(this.#base, data(session), RESERVED)
     const dataChanged = hasChanges(changes)
     return {
       changes,
@@ -207,12 +210,16 @@ export class SessionState {
    * After a write: what is stored now is the new base. The handler's own objects stay, and so does
    * what it has set since the write began; keys that others have written meanwhile are shown.
    */
-  adopt(held: Held, written: { changes: Changes; renewed: boolean; merged: boolean }): void {
+  adopt(held: Held, written: { fresh: boolean; merged: boolean }): void {
     const since = written.merged ? this.#changedSince() : undefined
+    const before = this.#base
     this.#goOn(held, storedBase(held))
-    if (written.renewed) this.#freshId = true
+    if (written.fresh) this.#freshId = true
     if (since === undefined || this.#session === undefined) return
-    const isOwn = (key: string) => since.set.has(key) || since.deleted.has(key)
+    const isOwn = (key: string) =>
+      since.set.has(key) ||
+      since.deleted.has(key) ||
+      sameMember(before.untouched, held.untouched, key)
     this.#showData(this.#session, held.loaded, isOwn)
   }
 
@@ -224,9 +231,12 @@ export class SessionState {
     const session = this.#session
     const since = seen === undefined ? NO_CHANGES : this.#changedSince()
     const { asked, kept, authenticated } = this
+    const identity = this.#identity
     this.#goOn(held, held)
     if (seen === undefined) {
+      this.#own = undefined
       // A new id that was asked for is still to come.
+      if (asked === 'regenerate') this.#identity = identity
       this.asked = asked
       this.authenticated = authenticated
       this.kept = kept
@@ -239,6 +249,11 @@ export class SessionState {
   /** The id was made in this response, and has not left yet. */
   useFreshId(): void {
     this.#freshId = true
+  }
+
+  /** Somebody has been given the id, so it can be a new one no longer. */
+  spendFreshId(): void {
+    this.#freshId = false
   }
 
   hasFreshId(cookieOpen: boolean): boolean {
@@ -256,8 +271,9 @@ export class SessionState {
     this.#held = held
     this.#identity = held.identity
     this.#base = base
-    this.#own = undefined
-    this.asked = 'nothing'
+    // What was set while the write was under way is still to come.
+    if (this.ownAfter(undefined) === held.facts.own) this.#own = undefined
+    if (this.asked !== 'destroy') this.asked = 'nothing'
     this.authenticated = false
     this.kept = undefined
   }
@@ -275,10 +291,12 @@ export class SessionState {
 
   #showData(session: SessionObject, shown: Data, isOwn: (key: string) => boolean): void {
     const { kept } = this
+    const isKept = (key: string) => kept === undefined || kept(key)
     for (const key of Object.keys(session)) {
-      if (!isOwn(key) && !Object.hasOwn(shown, key)) Reflect.deleteProperty(session, key)
+      const stays = isOwn(key) || (Object.hasOwn(shown, key) && isKept(key))
+      if (!stays) Reflect.deleteProperty(session, key)
     }
-    fill(session, shown, (key) => !isOwn(key) && (kept === undefined || kept(key)))
+    fill(session, shown, (key) => !isOwn(key) && isKept(key))
   }
 
   /** The old session has ended, and the new one has nothing to store yet. */

@@ -126,7 +126,7 @@ export class StoreKeeper implements Keeper {
       if (first.state !== 'live') return notLive(first)
       let latest = first.held
       for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-        const draft = rewrite(latest)
+        const draft = this.#records.own(() => rewrite(latest))
         if (draft === undefined) return { state: 'declined', latest }
         const entry = this.#records.entry(draft)
         const result = await this.#store.replace(identity.handle, entry, latest.stored)
@@ -134,7 +134,9 @@ export class StoreKeeper implements Keeper {
         if (result === 'replaced') {
           const stored = { text: entry.text, expiresAt: entry.expiresAt }
           const now = new Held(identity, draft.facts, stored)
-          if (draft.facts.idle !== latest.facts.idle) this.#touchAgain(now)
+          if (draft.facts.idle !== latest.facts.idle) {
+            this.#touchAgain(identity.handle, entry.expiresAt)
+          }
           place.note = now
           return { state: 'stored', held: now }
         }
@@ -172,7 +174,7 @@ export class StoreKeeper implements Keeper {
         still()
         if (first.state !== 'live') return notLive(first)
         let latest = first.held
-        let draft = remake(latest)
+        let draft = this.#records.own(() => remake(latest))
         if (draft === undefined) return { state: 'declined', latest }
         let renewed = await this.#insert(identity, draft, still)
         unsent = renewed
@@ -182,6 +184,7 @@ export class StoreKeeper implements Keeper {
           still()
           if (result === 'replaced') {
             unsent = undefined
+            this.#touchAgain(old.handle, tombstone.expiresAt)
             return { state: 'stored', held: renewed }
           }
           const again: Opened =
@@ -192,7 +195,7 @@ export class StoreKeeper implements Keeper {
           if (again.state !== 'live') return notLive(again)
           // Somebody committed to the old id first: that belongs to the session that goes on.
           latest = again.held
-          draft = remake(latest)
+          draft = this.#records.own(() => remake(latest))
           if (draft === undefined) return { state: 'declined', latest }
           const entry = this.#records.entry(draft)
           const { handle } = renewed.identity
@@ -224,7 +227,7 @@ export class StoreKeeper implements Keeper {
     }
     // The setting has changed: the idle time noted in the record has to follow.
     return this.change(held, (latest) => ({
-      facts: { ...latest.facts, idle: latest.facts.own ?? this.#lifetime.idleTimeout },
+      facts: { ...latest.facts, idle: noted, ...(noted === null ? { seen: now } : {}) },
       entries: new Map(Object.entries(latest.untouched).map(([k, v]) => [k, JSON.stringify(v)])),
     })).then((written) => written.state === 'stored')
   }
@@ -264,9 +267,13 @@ export class StoreKeeper implements Keeper {
     const store = this.#records.byUser('list')
     const keys = await this.#records.within('keysOfUser', () => store.keysOfUser(user))
     const found = await Promise.all(keys.map((handle) => this.look(handle)))
-    return found.flatMap((opened) =>
-      opened.state === 'live' && opened.held.facts.user === user ? [opened.held] : [],
-    )
+    // By handle: one that is being renewed is found under both of its keys.
+    const theirs = new Map<string, Held>()
+    for (const opened of found) {
+      if (opened.state !== 'live' || opened.held.facts.user !== user) continue
+      theirs.set(opened.held.identity.handle, opened.held)
+    }
+    return [...theirs.values()]
   }
 
   async revokeUser(user: string, except: readonly string[]): Promise<Held[]> {
@@ -291,12 +298,12 @@ export class StoreKeeper implements Keeper {
 
   async close(): Promise<void> {}
 
-  /** A touch that set out before the idle time changed arrives with the old one. */
-  #touchAgain({ identity: { handle }, stored }: Held): void {
+  /** A touch that set out before the expiry changed for another reason arrives with the old one. */
+  #touchAgain(handle: string, expiresAt: number): void {
     const touching = this.#touching.get(handle)
     if (touching === undefined) return
     const again = () =>
-      this.#records.within('touch', async () => this.#store.touch(handle, stored.expiresAt))
+      this.#records.within('touch', async () => this.#store.touch(handle, expiresAt))
     this.#inBackground(touching.then(again, again).catch(this.#onError))
   }
 

@@ -1,4 +1,5 @@
 import { CoatcheckError } from '../errors.js'
+import { MAX_DEPTH } from './record.js'
 
 /**
  * The JSON text of a value that is kept in a session, as `JSON.stringify` writes it, except that
@@ -16,8 +17,6 @@ export function encodeStrict(value: unknown, key: string): string | undefined {
 
 /** Deeper than this the fast check gives up, which also ends it on a cycle. */
 const FAST_DEPTH = 24
-/** What `JSON.parse` of every engine takes with room to spare. */
-const MAX_DEPTH = 1000
 
 /** Whether native `JSON.stringify` keeps all of it and calls no code of the application. */
 function isPlain(value: unknown, depth: number): boolean {

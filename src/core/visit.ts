@@ -1,6 +1,6 @@
 import { asError, CoatcheckError, hasCode } from '../errors.js'
 import { type Asker, Commit } from './commit.js'
-import { type Held, type Identity, namesOf } from './keeper.js'
+import type { Held, Identity } from './keeper.js'
 import type { Data } from './record.js'
 import { gone, lineTimeout, readOnly, tooLate } from './refusals.js'
 import type { RegenerateOptions, SessionHost, SessionObject } from './session.js'
@@ -54,6 +54,7 @@ export class Visit implements SessionHost {
       stored !== undefined &&
       session === this.state.session
     ) {
+      if (this.#announced !== handle) this.over()
       this.#announced = handle
       this.#tools.renewing.set(handle, stored)
     }
@@ -163,7 +164,7 @@ export class Visit implements SessionHost {
       }
       const { held, seen, renewed, value } = result
       state.show(held, seen)
-      if (renewed === undefined) this.#tools.emit('commit', namesOf(held))
+      if (renewed === undefined) this.commits.updated(before!, held)
       else {
         state.useFreshId()
         this.commits.renewed(before!, held, renewed)
