@@ -1,7 +1,7 @@
 // CPU per request and requests per second of bare Express, Coatcheck and express-session with their
 // memory stores, in one interleaved run. The result is ratios: both sides met the same machine.
 //
-//   npm run bench [-- --rounds 15 --requests 3000]
+//   npm run bench [-- --rounds 60 --requests 600]
 import { fork } from 'node:child_process'
 import { Agent, request } from 'node:http'
 import { cpus } from 'node:os'
@@ -11,13 +11,14 @@ import { parseArgs } from 'node:util'
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '15' },
-    requests: { type: 'string', default: '3000' },
+    rounds: { type: 'string', default: '60' },
+    requests: { type: 'string', default: '600' },
   },
 })
 const rounds = Number(values.rounds)
 const requests = Number(values.requests)
 const CONCURRENCY = 8
+const GROUP = 10
 const SIDES = ['bare', 'coatcheck', 'express-session']
 const CASES = ['read', 'write', 'anonymous']
 
@@ -81,7 +82,7 @@ function spread(numbers, digits = 2) {
 const servers = []
 for (const side of SIDES) servers.push(await start(side))
 for (const server of servers) {
-  for (const name of CASES) await measure(server, `/${name}`, requests)
+  for (const name of CASES) await measure(server, `/${name}`, 5000)
 }
 
 console.log(`Node ${process.version}, ${cpus()[0].model}, ${cpus().length} cores`)
@@ -110,13 +111,30 @@ for (const name of CASES) {
         )} requests/s`,
     )
   }
-  const added = (side, round) => cpu(side, round) - cpu('bare', round)
-  console.log(
-    `  CPU added over bare Express, coatcheck / express-session: ` +
-      spread(each((round) => added('coatcheck', round) / added('express-session', round))),
+  // Sums over a few rounds: a single round can meet a neighbour of this machine.
+  const added = (side, rounds) =>
+    rounds.reduce((sum, at) => sum + cpu(side, at) - cpu('bare', at), 0)
+  const groups = Array.from({ length: Math.ceil(rounds / GROUP) }, (_, group) =>
+    Array.from({ length: Math.min(GROUP, rounds - group * GROUP) }, (_, at) => group * GROUP + at),
   )
   console.log(
-    `  requests/s, coatcheck / express-session:                  ` +
+    `  CPU added over bare Express, µs:  ` +
+      SIDES.slice(1)
+        .map(
+          (side) =>
+            `${side} ${spread(
+              groups.map((at) => added(side, at) / at.length),
+              1,
+            )}`,
+        )
+        .join(', '),
+  )
+  console.log(
+    `  the same, coatcheck / express-session: ` +
+      spread(groups.map((at) => added('coatcheck', at) / added('express-session', at))),
+  )
+  console.log(
+    `  requests/s, coatcheck / express-session: ` +
       spread(
         each((round) => results.coatcheck[round].rate / results['express-session'][round].rate),
       ) +

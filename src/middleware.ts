@@ -5,6 +5,7 @@ import type { SessionData } from './core/session-data.js'
 import type { Awaitable } from './core/store.js'
 import { Visit } from './core/visit.js'
 import { asError, OptionError } from './errors.js'
+import { keepRequestCheap } from './http/dictionary.js'
 import { holdResponse } from './http/hold-response.js'
 import type { ResponseLike } from './http/response-like.js'
 import type { RequestLike } from './http/secure-request.js'
@@ -148,6 +149,7 @@ class Place<Data extends object> {
   }
 
   put(req: object, held: RequestSession<Data>): void {
+    keepRequestCheap(req)
     // Not enumerable: a program that logs its request does not log this.
     Object.defineProperty(req, this.#slot, { value: held })
     Object.defineProperty(req, this.#property, this.#accessor)

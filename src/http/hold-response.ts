@@ -1,3 +1,4 @@
+import { keepResponseCheap } from './dictionary.js'
 import { dropResponse } from './dropped-response.js'
 import { editHeaders, type HeaderEdit } from './header-view.js'
 import {
@@ -101,6 +102,7 @@ class Hold implements ResponseHold {
     }
     this.#found = found
     this.#own = own
+    keepResponseCheap(res)
     if (typeof found.writeHead === 'function') res.writeHead = own.writeHead
     if (typeof found.write === 'function') res.write = own.write
     if (typeof found.end === 'function') res.end = own.end

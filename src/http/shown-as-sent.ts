@@ -1,6 +1,6 @@
 import { OutgoingMessage, ServerResponse } from 'node:http'
 import type { HeldCalls } from './held-calls.js'
-import { isHttp2, type Listen, type ServerResponseLike } from './response-like.js'
+import { type Call, isHttp2, type Listen, type ServerResponseLike } from './response-like.js'
 
 const SEALED = ['setHeader', 'appendHeader', 'setHeaders', 'removeHeader'] as const
 
@@ -53,75 +53,104 @@ export function isWriteHeadAcceptable(res: ServerResponseLike, args: unknown[]):
   }
 }
 
-/** What the handlers of responses being held have called so far. */
-const heldOf = new WeakMap<object, HeldCalls>()
+/** How a response looks to its handler just now. */
+interface Shown {
+  /** What its handler has called; undefined: it looks like what it is. */
+  held: HeldCalls | undefined
+  /** Its headers look sent, and not only its end done. */
+  isSent: boolean
+  /** Own properties that stood where ours are now. */
+  readonly found: Map<string, PropertyDescriptor>
+}
 
-function heldBy(res: object): HeldCalls {
-  return heldOf.get(res)!
+const shownOf = new WeakMap<object, Shown>()
+
+/** What `name` would be without us. */
+function original(res: ServerResponseLike, name: string): unknown {
+  const found = shownOf.get(res)?.found.get(name)
+  if (found === undefined) return Reflect.get(Object.getPrototypeOf(res), name, res)
+  return found.get === undefined ? found.value : found.get.call(res)
 }
 
 type Property = readonly [name: string, descriptor: PropertyDescriptor]
 
-function shown(name: string, descriptor: PropertyDescriptor): Property {
-  return [name, { ...descriptor, configurable: true, enumerable: false }]
-}
-
-// The same descriptors for every response: V8 then gives them all one hidden class, where functions
-// made for each response cost a class each, and more than the rest of the request.
-const ended = {
-  get(this: object) {
-    return heldBy(this).isEnded
-  },
-  set() {},
-}
-const ENDED: readonly Property[] = [shown('writableEnded', ended)]
-const ENDED_HTTP2: readonly Property[] = [...ENDED, shown('finished', ended)]
-const SENT: readonly Property[] = [
-  shown('writableFinished', { get: () => false }),
-  shown('writableLength', {
-    get(this: object) {
-      return heldBy(this).heldBytes
-    },
-  }),
-  shown('writableNeedDrain', {
-    get(this: object) {
-      const held = heldBy(this)
-      return held.owesDrain && !held.isEnded
-    },
-  }),
-  shown('headersSent', { get: () => true }),
-  ...SEALED.map((method) =>
-    shown(method, {
-      value(this: ServerResponseLike, ...args: unknown[]): unknown {
-        return refuseAsSent(this, method, args)
+/**
+ * Own properties that show what `look` says while the response is held, and the original otherwise.
+ *
+ * They are the same for every response, and they stay: V8 then gives all responses one hidden class.
+ * Properties made for each response, or taken away again, cost a class or a dictionary each, which
+ * is more than the rest of the request.
+ */
+function shown(name: string, look: (held: HeldCalls) => unknown, isAfterEnd = false): Property {
+  return [
+    name,
+    {
+      configurable: true,
+      enumerable: false,
+      get(this: ServerResponseLike) {
+        const now = shownOf.get(this)
+        if (now?.held === undefined || !(now.isSent || isAfterEnd)) return original(this, name)
+        return look(now.held)
       },
-      writable: true,
-    }),
-  ),
-]
+      set(this: ServerResponseLike, value: unknown) {
+        if (shownOf.get(this)?.held !== undefined) return
+        Object.defineProperty(this, name, { value, configurable: true, writable: true })
+      },
+    },
+  ]
+}
 
-/** Puts own properties on `res` until the returned function takes them away. */
+function sealed(method: string): Property {
+  return [
+    method,
+    {
+      configurable: true,
+      enumerable: false,
+      writable: true,
+      value(this: ServerResponseLike, ...args: unknown[]): unknown {
+        const now = shownOf.get(this)
+        if (now?.held !== undefined && now.isSent) return refuseAsSent(this, method, args)
+        return (original(this, method) as Call).apply(this, args)
+      },
+    },
+  ]
+}
+
+const ENDED: readonly Property[] = [shown('writableEnded', (held) => held.isEnded, true)]
+const ENDED_HTTP2: readonly Property[] = [...ENDED, shown('finished', (held) => held.isEnded, true)]
+const SENT: readonly Property[] = [
+  shown('writableFinished', () => false),
+  shown('writableLength', (held) => held.heldBytes),
+  shown('writableNeedDrain', (held) => held.owesDrain && !held.isEnded),
+  shown('headersSent', () => true),
+  ...SEALED.map(sealed),
+]
+const ALL: readonly Property[] = [...ENDED, ...SENT]
+const ALL_HTTP2: readonly Property[] = [...ENDED_HTTP2, ...SENT]
+
+/** Puts our properties on `res`; the returned function makes it look like what it is again. */
 function showOn(
   res: ServerResponseLike,
   held: HeldCalls,
+  isSent: boolean,
   properties: readonly Property[],
 ): () => void {
-  const before = heldOf.get(res)
-  const found: [name: string, descriptor: PropertyDescriptor | undefined][] = []
-  heldOf.set(res, held)
+  const now = shownOf.get(res) ?? { held: undefined, isSent: false, found: new Map() }
+  shownOf.set(res, now)
   for (const [name, descriptor] of properties) {
     if (!(name in res)) continue
-    found.push([name, Object.getOwnPropertyDescriptor(res, name)])
+    const found = Object.getOwnPropertyDescriptor(res, name)
+    if (found !== undefined) {
+      if (found.get !== undefined && found.get === descriptor.get) continue
+      if (found.value !== undefined && found.value === descriptor.value) continue
+      now.found.set(name, found)
+    }
     Object.defineProperty(res, name, descriptor)
   }
+  now.held = held
+  now.isSent = isSent
   return () => {
-    // The last one first: V8 then goes back to the hidden class that was, instead of a dictionary.
-    for (const [name, descriptor] of found.reverse()) {
-      if (descriptor === undefined) Reflect.deleteProperty(res, name)
-      else Object.defineProperty(res, name, descriptor)
-    }
-    if (before === undefined) heldOf.delete(res)
-    else heldOf.set(res, before)
+    now.held = undefined
   }
 }
 
@@ -132,7 +161,7 @@ function showOn(
  * cuts every connection whose response reads finished, and a deploy would cut held responses.
  */
 export function showAsEnded(res: ServerResponseLike, held: HeldCalls): () => void {
-  return showOn(res, held, isHttp2(res) ? ENDED_HTTP2 : ENDED)
+  return showOn(res, held, false, isHttp2(res) ? ENDED_HTTP2 : ENDED)
 }
 
 /**
@@ -141,14 +170,18 @@ export function showAsEnded(res: ServerResponseLike, held: HeldCalls): () => voi
  * (compression leads `drain` to its stream), listeners would not hear the `drain` we owe them.
  */
 export function showAsSent(res: ServerResponseLike, held: HeldCalls, on: Listen): () => void {
-  const properties = [...(isHttp2(res) ? ENDED_HTTP2 : ENDED), ...SENT]
-  if ((Object.getPrototypeOf(res) as ServerResponseLike).on !== on) {
-    const listen = res.on
-    const value = (event: string, listener: () => unknown): unknown => {
-      if (event === 'drain') held.drainListeners.push(listener)
-      return listen.call(res, event, listener)
-    }
-    properties.push(shown('on', { value, writable: true }))
+  const unshow = showOn(res, held, true, isHttp2(res) ? ALL_HTTP2 : ALL)
+  if ((Object.getPrototypeOf(res) as ServerResponseLike).on === on) return unshow
+  const before = Object.getOwnPropertyDescriptor(res, 'on')
+  const listen = res.on
+  const value = (event: string, listener: () => unknown): unknown => {
+    if (event === 'drain') held.drainListeners.push(listener)
+    return listen.call(res, event, listener)
   }
-  return showOn(res, held, properties)
+  Object.defineProperty(res, 'on', { value, writable: true, configurable: true })
+  return () => {
+    unshow()
+    if (before === undefined) Reflect.deleteProperty(res, 'on')
+    else Object.defineProperty(res, 'on', before)
+  }
 }
