@@ -157,7 +157,7 @@ class Place<Data extends object> {
 
   /** A request is on its way in: until its session is there, others with the same one wait. */
   reserve(req: object): void {
-    this.#waiting.set(req, [])
+    if (!this.#waiting.has(req)) this.#waiting.set(req, [])
   }
 
   has(req: object): boolean {

@@ -114,6 +114,28 @@ describe('no unhandled rejection comes from', () => {
   })
 })
 
+describe('one request that is handed to the same manager twice', () => {
+  it('goes on both times, also with a cookie option that takes its time', async () => {
+    const store = new WatchedStore(new MemoryStore())
+    const clock = new FakeClock()
+    const sessions = session<AnyData>({ secret: SECRET, clock, store, cookie: async () => ({}) })
+    const { origin } = await serve((req, res) => {
+      const enter = () =>
+        new Promise<void>((resolve) => {
+          sessions(req, res, () => resolve())
+        })
+      Promise.all([enter(), enter()]).then(() => {
+        sessions.of(req).session.seen = true
+        res.end()
+      })
+    })
+    const visitor = new CookieClient(origin, { clock })
+    expect((await visitor.get('/')).status).toBe(200)
+    store.delay(5)
+    expect((await visitor.get('/')).status).toBe(200)
+  })
+})
+
 describe('close', () => {
   it('waits for a request whose session is still being loaded', async () => {
     const store = new WatchedStore(new MemoryStore())
