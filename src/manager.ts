@@ -13,7 +13,7 @@ import { absoluteEnd, endOf, lastSeen, touchIsDue } from './core/lifetime.js'
 import { decodeRecord } from './core/record.js'
 import { can, type StoreReport } from './core/store.js'
 import { StoreKeeper } from './core/store-keeper.js'
-import { withinLimit } from './core/time-limit.js'
+import { waitAtMost } from './core/time-limit.js'
 import { nameOf } from './core/user.js'
 import { Visit } from './core/visit.js'
 import type { VisitTools } from './core/visit-tools.js'
@@ -206,22 +206,10 @@ export class Manager<Data extends object = Record<string, unknown>> {
       })
     }
     await this.settled()
-    await this.#patiently(this.#sweeping)
+    // A sweep has no limit of its own, and a store may never answer.
+    await waitAtMost(this.#clock, this.settings.storeTimeout, this.#sweeping)
     this.#stopReports()
     await this.keeper.close()
-  }
-
-  /** A sweep has no limit of its own, and a store may never answer. */
-  #patiently(work: Promise<void>): Promise<void> {
-    const late = new Error('late')
-    return withinLimit(
-      this.#clock,
-      this.settings.storeTimeout,
-      () => late,
-      () => work,
-    ).catch((error: unknown) => {
-      if (error !== late) throw error
-    })
   }
 
   /** Remembers work that nobody may be waiting for. Gives it back. */

@@ -286,7 +286,7 @@ function kind(value: unknown): string {
 
 /** RFC 9110, section 5.6.2: a token. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-/** RFC 6265, section 4.1.1: any character but controls and the semicolon. */
+/** RFC 6265, section 4.1.1: every character but controls and the semicolon. */
 const PATH = /^\/[\x20-\x3a\x3c-\x7e]*$/
 const DOMAIN =
   /^\.?[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?(?:\.[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?)*$/

@@ -34,3 +34,18 @@ export function withinLimit<T>(
     }).then(settle(resolve), settle(reject))
   })
 }
+
+/** Waits for `work` to end, but for at most `ms`: what it waits for may never do so. */
+export async function waitAtMost(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  const late = new Error('late')
+  try {
+    await withinLimit(
+      clock,
+      ms,
+      () => late,
+      () => work,
+    )
+  } catch (error) {
+    if (error !== late) throw error
+  }
+}

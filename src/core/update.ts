@@ -9,7 +9,7 @@ import { reservedKey, tooLate } from './refusals.js'
 import { RESERVED } from './session.js'
 import type { CookieClosed, SessionState } from './session-state.js'
 import { encodeStrict } from './strict-json.js'
-import { withinLimit } from './time-limit.js'
+import { waitAtMost } from './time-limit.js'
 import { type UserChange, userChange, whoIs } from './user.js'
 import type { VisitTools } from './visit-tools.js'
 
@@ -80,7 +80,8 @@ export async function updateStored(
       latest = written.latest
       if (place === undefined) {
         place = tools.contended.join(from.identity.handle)
-        await patiently(place.turn, tools)
+        // Not for ever: the function of another update may never end.
+        await waitAtMost(tools.clock, tools.storeTimeout, place.turn)
         // Those who were before in the line have written meanwhile.
         const opened = await tools.keeper.reload(from.identity)
         if (opened.state !== 'live') return { state: 'gone' }
@@ -123,21 +124,6 @@ async function write(
   if (cookieClosed !== undefined) throw tooLate(cookieClosed)
   const next = state.nextIdentity(newIdentity)
   return { written: await keeper.renew(from, next, rewrite, { linked: false }), renewed: changed }
-}
-
-/** Waits for its turn, but not for ever: the function of another update may never end. */
-async function patiently(turn: Promise<void>, { clock, storeTimeout }: VisitTools): Promise<void> {
-  const late = new Error('late')
-  try {
-    await withinLimit(
-      clock,
-      storeTimeout,
-      () => late,
-      () => turn,
-    )
-  } catch (error) {
-    if (error !== late) throw error
-  }
 }
 
 function encodeAll(data: Data, before: Data): Map<string, string> {

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { MemoryStore, session } from '../../src/index.js'
+import { MemoryStore, type SessionManager, session } from '../../src/index.js'
 import { CookieClient, FakeClock } from '../../src/testing/index.js'
 import { type AnyData, SECRET, serve, serveApp } from '../support/serve.js'
 import { WatchedStore } from '../support/watched-store.js'
@@ -33,6 +33,20 @@ function unhandledRejections(): unknown[] {
     for (const other of others) process.on('unhandledRejection', other)
   })
   return seen
+}
+
+/** A server that hands each request to its manager twice, before it answers. */
+function serveTwiceEntered(sessions: SessionManager<AnyData>) {
+  return serve((req, res) => {
+    const enter = () =>
+      new Promise<void>((resolve) => {
+        sessions(req, res, () => resolve())
+      })
+    Promise.all([enter(), enter()]).then(() => {
+      sessions.of(req).session.seen = true
+      res.end()
+    })
+  })
 }
 
 async function settlesSoon(work: Promise<unknown>): Promise<boolean> {
@@ -90,16 +104,7 @@ describe('no unhandled rejection comes from', () => {
     const store = new WatchedStore(new MemoryStore())
     const clock = new FakeClock()
     const sessions = session<AnyData>({ secret: SECRET, clock, store })
-    const { origin } = await serve((req, res) => {
-      const enter = () =>
-        new Promise<void>((resolve) => {
-          sessions(req, res, () => resolve())
-        })
-      Promise.all([enter(), enter()]).then(() => {
-        sessions.of(req).session.seen = true
-        res.end()
-      })
-    })
+    const { origin } = await serveTwiceEntered(sessions)
     const visitor = new CookieClient(origin, { clock })
     await visitor.get('/')
     const load = store.pause('load')
@@ -119,16 +124,7 @@ describe('one request that is handed to the same manager twice', () => {
     const store = new WatchedStore(new MemoryStore())
     const clock = new FakeClock()
     const sessions = session<AnyData>({ secret: SECRET, clock, store, cookie: async () => ({}) })
-    const { origin } = await serve((req, res) => {
-      const enter = () =>
-        new Promise<void>((resolve) => {
-          sessions(req, res, () => resolve())
-        })
-      Promise.all([enter(), enter()]).then(() => {
-        sessions.of(req).session.seen = true
-        res.end()
-      })
-    })
+    const { origin } = await serveTwiceEntered(sessions)
     const visitor = new CookieClient(origin, { clock })
     expect((await visitor.get('/')).status).toBe(200)
     store.delay(5)
