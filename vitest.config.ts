@@ -1,8 +1,24 @@
 import { defineConfig } from 'vitest/config'
 
+const servers = 'tests/servers/**/*.test.ts'
+const scale = 'tests/scale/**/*.test.ts'
+
 export default defineConfig({
   test: {
-    include: ['tests/**/*.test.ts'],
-    testTimeout: 20_000,
+    projects: [
+      // What every change runs.
+      {
+        test: {
+          name: 'fast',
+          include: ['tests/**/*.test.ts'],
+          exclude: [servers, scale],
+          testTimeout: 20_000,
+        },
+      },
+      // What needs a server of somebody else beside it: proxies, databases.
+      { test: { name: 'servers', include: [servers], testTimeout: 60_000, hookTimeout: 60_000 } },
+      // What takes minutes: other versions of Node, the mutations, long searches.
+      { test: { name: 'scale', include: [scale], testTimeout: 600_000, hookTimeout: 600_000 } },
+    ],
   },
 })
