@@ -2,24 +2,33 @@
 // memory stores, in one interleaved run. The result is ratios: both sides met the same machine.
 //
 //   npm run bench [-- --rounds 60 --requests 600]
+//
+// With --baseline <folder> the build of another commit runs beside them, in the same run: the folder
+// is a clone with its own dist (git clone, git checkout, npm install, npm run build).
 import { fork } from 'node:child_process'
 import { Agent, request } from 'node:http'
 import { cpus } from 'node:os'
+import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '60' },
     requests: { type: 'string', default: '600' },
+    baseline: { type: 'string' },
   },
 })
 const rounds = Number(values.rounds)
 const requests = Number(values.requests)
 const CONCURRENCY = 8
 const GROUP = 10
-const SIDES = ['bare', 'coatcheck', 'express-session']
+const baseline =
+  values.baseline === undefined
+    ? undefined
+    : pathToFileURL(join(resolve(values.baseline), 'dist/esm/index.js')).href
+const SIDES = ['bare', 'coatcheck', 'express-session', ...(baseline ? ['baseline'] : [])]
 const CASES = ['read', 'write', 'anonymous']
 
 function reply(child) {
@@ -27,9 +36,13 @@ function reply(child) {
 }
 
 async function start(side) {
-  const child = fork(fileURLToPath(new URL('./server.mjs', import.meta.url)), [side], {
-    env: { ...process.env, NODE_ENV: 'production', NODE_NO_WARNINGS: '1' },
-  })
+  const child = fork(
+    fileURLToPath(new URL('./server.mjs', import.meta.url)),
+    [side, baseline ?? ''],
+    {
+      env: { ...process.env, NODE_ENV: 'production', NODE_NO_WARNINGS: '1' },
+    },
+  )
   const { port } = await reply(child)
   const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY })
   const { cookie } = await get({ port, agent }, '/start')
@@ -129,10 +142,18 @@ for (const name of CASES) {
         )
         .join(', '),
   )
-  console.log(
-    `  the same, coatcheck / express-session: ` +
-      spread(groups.map((at) => added('coatcheck', at) / added('express-session', at))),
-  )
+  for (const side of SIDES.slice(2)) {
+    console.log(
+      `  the same, coatcheck / ${side}: ` +
+        spread(groups.map((at) => added('coatcheck', at) / added(side, at))),
+    )
+  }
+  if (baseline) {
+    console.log(
+      `  all CPU, coatcheck / baseline: ` +
+        spread(each((round) => cpu('coatcheck', round) / cpu('baseline', round))),
+    )
+  }
   console.log(
     `  requests/s, coatcheck / express-session: ` +
       spread(

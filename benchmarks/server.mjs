@@ -1,10 +1,13 @@
-// One server under test: node benchmarks/server.mjs <bare|coatcheck|express-session>
+// One server under test: node benchmarks/server.mjs <bare|coatcheck|express-session|baseline> [URL]
+// where the URL is the entry of another build of Coatcheck, the baseline.
 // Tells its port, and its CPU time whenever it is asked.
 
 import { session } from 'coatcheck'
 import express from 'express'
 import expressSession from 'express-session'
 
+const [side, baselineUrl] = process.argv.slice(2)
+const baseline = side === 'baseline' ? await import(baselineUrl) : undefined
 const secret = 'a secret of the benchmark, of 32 bytes and more'
 const middleware = {
   bare: () => (req, _res, next) => {
@@ -13,13 +16,14 @@ const middleware = {
   },
   coatcheck: () => session({ secret }),
   'express-session': () => expressSession({ secret, resave: false, saveUninitialized: false }),
+  baseline: () => baseline.session({ secret }),
 }
 
 process.env.NODE_ENV = 'production'
 process.removeAllListeners('warning')
 const app = express()
 app.disable('x-powered-by')
-app.use(middleware[process.argv[2]]())
+app.use(middleware[side]())
 app.get('/start', (req, res) => {
   req.session.account = { name: 'Ada Lovelace', roles: ['editor', 'author'], theme: 'dark' }
   req.session.cart = {
