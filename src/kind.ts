@@ -1,0 +1,9 @@
+/** What a value is, without showing it: it may be a secret put in the wrong place. */
+export function kind(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  const type = typeof value
+  return type === 'object' || type === 'undefined'
+    ? `${type === 'object' ? 'an ' : ''}${type}`
+    : `a ${type}`
+}

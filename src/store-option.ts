@@ -1,0 +1,35 @@
+import { CallbackStore, type CallbackStoreOptions } from './core/callback-store.js'
+import { isOldStore } from './core/old-store.js'
+import type { Store } from './core/store.js'
+import { OptionError } from './errors.js'
+import { kind } from './kind.js'
+import { MemoryStore } from './stores/memory.js'
+
+const METHODS = ['load', 'create', 'replace', 'touch', 'destroy'] as const
+
+const TAKEN =
+  'it takes a Store, such as new MemoryStore() or new FileStore({ path }), or any store made for express-session.'
+
+/** The store to work with, whatever kind was given. @throws OptionError for what is none */
+export function storeFrom(given: unknown, options: CallbackStoreOptions): Store {
+  if (given === undefined) return new MemoryStore({ clock: options.clock })
+  const lacking = METHODS.filter((method) => !hasMethod(given, method))
+  if (lacking.length === 0) return given as Store
+  // A store of express-session inherits a `load`, and most have `touch` and `destroy`.
+  if (isOldStore(given)) return new CallbackStore(given, options)
+  throw new OptionError(
+    typeof given === 'function'
+      ? `The option store is ${isClassOfStores(given) ? `a class: pass an instance, new ${given.name || 'Store'}(…)` : 'a function; a package that gives one is called with express-session, and an instance of what it returns is a store'}; ${TAKEN}`
+      : `The option store is ${kind(given)} without ${lacking.join(', ')}; ${TAKEN}`,
+  )
+}
+
+function hasMethod(value: unknown, name: string): boolean {
+  return typeof (value as Record<string, unknown> | null)?.[name] === 'function'
+}
+
+/** The constructor of a store, in place of one that it makes. */
+function isClassOfStores(given: { readonly prototype?: unknown }): boolean {
+  const { prototype } = given
+  return hasMethod(prototype, 'destroy') && (hasMethod(prototype, 'load') || isOldStore(prototype))
+}
