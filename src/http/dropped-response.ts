@@ -163,13 +163,15 @@ function handOver(dropped: Answerable): void {
     if (reason !== error) process.nextTick(rethrow, reason)
     unanswered()
   }
-  settings.clock.setTimeout(unanswered, settings.patience)
+  const timer = settings.clock.setTimeout(unanswered, settings.patience)
   try {
     const result: unknown = next(error)
     if (result instanceof Promise) result.then(undefined, thrown)
   } catch (reason) {
     thrown(reason)
   }
+  // Mostly so: in an outage every failed response would else be kept for that long.
+  if (res.headersSent) settings.clock.clearTimeout(timer)
 }
 
 function rethrow(reason: unknown): never {

@@ -245,6 +245,7 @@ class Hold implements ResponseHold {
   /** The headers leave, the end is not in sight. */
   #leave(): void {
     this.state = 'sent'
+    this.#holder.left?.()
     this.#watch()
   }
 

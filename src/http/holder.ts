@@ -20,6 +20,8 @@ export interface Holder {
    * reported as `late-error`, and the response ends all the same.
    */
   finish(): undefined | Promise<void>
+  /** Called once when the headers leave without the end: a stream, which may stay open for hours. */
+  left?(): void
   /**
    * Called once when the response has ended and its last bytes were handed to Node, when its
    * connection died after it had begun, or when a failed begin is about to be answered.

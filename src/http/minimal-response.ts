@@ -13,19 +13,21 @@ const NAMES = ['writeHead', 'write', 'end', 'flushHeaders'] as const
 /**
  * Watches an object that is called a response but is none: it has no `headersSent`. engine.io passes
  * one while it upgrades a connection, and reads its headers as soon as the middlewares are through;
- * others bring only `end`. Nothing is held; headers are edited at the first call, if they can be.
+ * others bring only `end`. Nothing is held; headers are edited at the first call, if they can be set.
  */
 export function holdMinimal(
   res: ResponseLike,
   holder: MinimalHolder,
 ): { readonly state: 'open' | 'sent' | 'ended' } {
   const hold: { state: 'open' | 'sent' | 'ended' } = { state: 'open' }
+  const target = readable(res)
 
   const begin = (args: unknown[]): unknown[] => {
     hold.state = 'sent'
+    if (target === undefined) return args
     try {
       const edit = holder.beginNow?.()
-      return edit === undefined ? args : editHeaders(res, edit, args)
+      return edit === undefined ? args : editHeaders(target, edit, args)
     } catch (error) {
       holder.report({ type: 'late-error', error })
       return args
@@ -48,4 +50,23 @@ export function holdMinimal(
     }
   }
   return hold
+}
+
+/**
+ * What headers can be read from and set on; undefined: they cannot be set. Where they cannot be read
+ * back, those that are set from now on are remembered: an edit must not take the app's own away.
+ */
+function readable(res: ResponseLike): ResponseLike | undefined {
+  const set = res.setHeader as Call | undefined
+  if (typeof set !== 'function') return undefined
+  if (typeof res.getHeader === 'function') return res
+  const known = new Map<string, unknown>()
+  res.setHeader = (...args: [name: string, value: unknown]): unknown => {
+    known.set(args[0].toLowerCase(), args[1])
+    return set.apply(res, args)
+  }
+  return {
+    setHeader: (...args: [name: string, value: unknown]) => set.apply(res, args),
+    getHeader: (name: string) => known.get(name.toLowerCase()),
+  }
 }

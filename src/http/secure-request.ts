@@ -4,6 +4,8 @@ export interface RequestLike {
   readonly socket?: unknown
   /** Express: true for TLS, and for a forwarded https that its `trust proxy` setting believes. */
   readonly secure?: boolean
+  /** Express: the application, whose settings can be read. */
+  readonly app?: unknown
 }
 
 /** How a request came in, as far as this process can know. */
@@ -14,9 +16,16 @@ export interface Hop {
   readonly socket: boolean
   /** What a proxy says in X-Forwarded-Proto (first value), if anything. */
   readonly forwardedProto: string | undefined
-  /** Whether that header is believed, by Express's `trust proxy` or the option `trustProxy`. */
+  /** Whether such a header is believed, by Express's `trust proxy` or the option `trustProxy`. */
   readonly trusted: boolean
 }
+
+/** Why the visitor may not have the cookie, or not the one that was meant. */
+export type HopProblem =
+  /** Sent with Secure, and the request looks like plain http: browsers may refuse it. */
+  | 'secure-over-http'
+  /** Sent without Secure, although a proxy says https that nobody here believes. */
+  | 'https-not-trusted'
 
 /** Whether the request is known to have come over TLS. */
 export function isSecure(req: RequestLike, trustProxy: boolean): boolean {
@@ -27,10 +36,42 @@ export function isSecure(req: RequestLike, trustProxy: boolean): boolean {
 /** The same with its reasons, for warnings and `explain`. */
 export function inspectHop(req: RequestLike, trustProxy: boolean): Hop {
   const socket = isTls(req)
-  const forwarded = forwardedProto(req)
   const decided = isSecure(req, trustProxy)
-  const trusted = trustProxy || (!socket && req.secure === true)
-  return { decided, socket, forwardedProto: forwarded, trusted }
+  const forwarded = forwardedProto(req)
+  // Express trusts by address. Of https its answer tells; of anything else only the setting does.
+  const byExpress = forwarded === 'https' && !socket ? req.secure === true : trustsProxies(req)
+  return { decided, socket, forwardedProto: forwarded, trusted: trustProxy || byExpress }
+}
+
+/** What is wrong between the proxies and the settings, if a cookie is sent in this form. */
+export function hopProblem(
+  { decided, forwardedProto }: Hop,
+  sentSecure: boolean,
+  setting: 'auto' | boolean,
+): HopProblem | undefined {
+  if (decided) return undefined
+  if (sentSecure) return 'secure-over-http'
+  return setting === 'auto' && forwardedProto === 'https' ? 'https-not-trusted' : undefined
+}
+
+/** The same for the log: protocol, forwarded header, trust setting, and what to do. */
+export function hopWarning(problem: HopProblem, { forwardedProto, trusted }: Hop): string {
+  const seen = `X-Forwarded-Proto: ${shown(forwardedProto)}, ${trusted ? 'trusted' : 'not trusted'}`
+  const tell = 'Express\'s setting "trust proxy", or the option trustProxy'
+  return problem === 'secure-over-http'
+    ? `A Secure cookie was sent on a request that looks like plain http (${seen}). Browsers keep it only if TLS ends in front of this process; if it does, say so: ${tell}.`
+    : `A proxy says that the visitor came by https (${seen}), so the cookie was sent without Secure. If it is your proxy, say so: ${tell}.`
+}
+
+/** Anybody can send the header, and anything in it: only what is a protocol goes into a log. */
+function shown(proto: string | undefined): string {
+  if (proto === undefined) return 'none'
+  return proto === 'https' || proto === 'http' ? proto : 'something else'
+}
+
+function trustsProxies({ app }: RequestLike): boolean {
+  const { enabled } = (app ?? {}) as { enabled?: unknown }
+  return typeof enabled === 'function' && enabled.call(app, 'trust proxy') === true
 }
 
 function isTls(req: RequestLike): boolean {

@@ -46,11 +46,17 @@ export function isWriteHeadAcceptable(res: ServerResponseLike, args: unknown[]):
   if (res.getHeaderNames().length > 0) probe.setHeader('x-set', '1')
   if (res.statusMessage !== undefined) probe.statusMessage = res.statusMessage
   try {
-    ServerResponse.prototype.writeHead.call(probe, ...(args as [number]))
+    ServerResponse.prototype.writeHead.call(probe, ...(args.map(detached) as [number]))
     return true
   } catch {
     return false
   }
+}
+
+/** From Node 22 on, a name that a list repeats has its values pushed onto the first one's array. */
+function detached(given: unknown): unknown {
+  if (!Array.isArray(given)) return given
+  return given.map((item) => (Array.isArray(item) ? [...item] : item))
 }
 
 /** How a response looks to its handler just now. */

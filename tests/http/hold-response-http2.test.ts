@@ -1,97 +1,11 @@
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import {
-  type ClientHttp2Session,
-  connect,
-  createServer,
-  type Http2ServerRequest,
-  type Http2ServerResponse,
-  type IncomingHttpHeaders,
-} from 'node:http2'
-import type { AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { request, session, shapes } from './http2.js'
 import { HandHolder, hold, settingsWith } from './raw-http.js'
 
-type Handler = (req: Http2ServerRequest, res: Http2ServerResponse) => void
-const here = fileURLToPath(import.meta.url)
 const error = new Error('secret of the store')
-
-async function session(handler: Handler): Promise<ClientHttp2Session> {
-  const server = createServer(handler)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  client.on('error', () => {})
-  onTestFinished(() => {
-    client.destroy()
-    server.close()
-  })
-  return client
-}
-
-interface Answered {
-  headers: IncomingHttpHeaders
-  body: string
-  reset: number
-}
-
-async function request(client: ClientHttp2Session, method = 'GET'): Promise<Answered> {
-  const stream = client.request({ ':method': method, ':path': '/' })
-  let headers: IncomingHttpHeaders = {}
-  stream.on('response', (received) => {
-    const { date: _, ...others } = received
-    headers = others
-  })
-  stream.on('error', () => {})
-  const chunks: Buffer[] = []
-  stream.on('data', (chunk) => chunks.push(chunk))
-  stream.end()
-  await once(stream, 'close')
-  return { headers, body: Buffer.concat(chunks).toString(), reset: stream.rstCode }
-}
-
-const shapes: Record<string, (res: Http2ServerResponse) => void> = {
-  'end alone': (res) => void res.end(),
-  'end with a text': (res) => void res.end('hello'),
-  'a write and an end': (res) => {
-    res.write('hel')
-    res.end('lo')
-  },
-  'a redirect': (res) => {
-    res.writeHead(302, { location: '/users' })
-    res.end()
-  },
-  'headers set and given': (res) => {
-    res.setHeader('x-a', '1')
-    res.setHeader('Set-Cookie', ['overridden=1'])
-    res.writeHead(201, { 'X-B': '2', 'Set-Cookie': ['a=1', 'b=1'] })
-    res.end('x')
-  },
-  'own cookies': (res) => {
-    res.setHeader('Set-Cookie', 'a=1')
-    res.end('x')
-  },
-  'no content': (res) => {
-    res.statusCode = 204
-    res.end()
-  },
-  'not modified': (res) => {
-    res.writeHead(304)
-    res.end()
-  },
-  'flushed headers': (res) => {
-    ;(res as unknown as { flushHeaders(): void }).flushHeaders()
-    res.write('data: 1\n\n')
-    res.end()
-  },
-  'a second end': (res) => {
-    res.end('x')
-    res.end('y')
-  },
-  'a piped file': (res) => void createReadStream(here).pipe(res),
-}
 
 describe('over HTTP/2', () => {
   describe.each(Object.entries(shapes))('%s', (_, answer) => {

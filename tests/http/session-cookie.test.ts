@@ -9,6 +9,7 @@ import {
   setLine,
 } from '../../src/http/session-cookie.js'
 import { type CookieOptions, cookieFrom } from '../../src/options.js'
+import { parseSetCookie } from '../../src/testing/set-cookie.js'
 
 const HTTPS = true
 const PLAIN = false
@@ -74,6 +75,75 @@ describe('the cookie that is sent', () => {
     const cleared = clearLine(attributes, form)
     expect(attributesOf(cleared)).toEqual(attributesOf(setLine(attributes, form, 'T', 9, 0)))
     expect(cleared).toMatch(new RegExp(`^${form.name}=; Max-Age=0;`))
+  })
+})
+
+describe('whatever the options are', () => {
+  /** Texts of the characters that matter in a Set-Cookie line, and others. */
+  const texts = fc.oneof(
+    fc.string(),
+    fc
+      .array(
+        fc.constantFrom(
+          '/',
+          'a',
+          '.',
+          '-',
+          ';',
+          '=',
+          ',',
+          '<',
+          ' ',
+          '\t',
+          '"',
+          '\0',
+          'ü',
+          '__Host-',
+        ),
+      )
+      .map((all) => all.join('')),
+    fc.domain(),
+    fc.nat(80).map((length) => `${'d'.repeat(length)}.example`),
+  )
+
+  it('either they are refused at once, or both lines say just what they say', () => {
+    const options = fc.record(
+      {
+        name: texts,
+        path: texts.map((text) => `/${text}`),
+        domain: texts,
+        secure: fc.constantFrom(true, 'auto' as const),
+        sameSite: fc.constantFrom('lax' as const, 'strict' as const, 'none' as const),
+        partitioned: fc.boolean(),
+        priority: fc.constantFrom('low' as const, 'high' as const),
+      },
+      { requiredKeys: [] },
+    )
+    const check = (given: CookieOptions, secure: boolean) => {
+      let attributes: CookieAttributes
+      try {
+        attributes = cookieFrom(given)
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ERR_OPTION' })
+        return
+      }
+      const form = formOf(attributes, secure)
+      const set = parseSetCookie(setLine(attributes, form, 'T', undefined, 0))!
+      const cleared = parseSetCookie(clearLine(attributes, form))!
+      const { path, domain, sameSite, partitioned } = given
+      for (const line of [set, cleared]) {
+        expect(line.name).toBe(form.name)
+        expect(line.path).toBe(path ?? '/')
+        expect(line.domain).toBe(domain?.replace(/^\./, '').toLowerCase())
+        expect(line.secure).toBe(form.secure)
+        expect(line.partitioned).toBe(partitioned === true && form.secure)
+        const weakened = sameSite === 'none' && !form.secure
+        expect(line.sameSite).toBe(weakened ? 'lax' : (sameSite ?? 'lax'))
+      }
+      expect(set.value).toBe('T')
+      expect(cleared.value).toBe('')
+    }
+    fc.assert(fc.property(options, fc.boolean(), check as never), { numRuns: 2000 })
   })
 })
 

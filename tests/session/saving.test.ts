@@ -60,6 +60,29 @@ describe('a response', () => {
     expect(store.calls).toEqual(Array(100).fill('load'))
   })
 
+  it('of a clean session is Node’s in the same turn, and one of a changed session is not', async () => {
+    const given: unknown[] = []
+    const { browser } = await serveApp(
+      (app, sessions) => {
+        routes(app, sessions)
+        app.get('/end/:what', (req, res) => {
+          const { session } = sessions.of(req)
+          if (req.params.what === 'changed') session.b = true
+          res.end(`${session.a}`)
+          // While it is held, Node itself has not been told of the end.
+          given.push(res.finished)
+        })
+      },
+      { store: watched() },
+    )
+    const visitor = browser()
+    await visitor.get('/set/a')
+    for (const what of ['clean', 'changed', 'clean']) {
+      expect((await visitor.get(`/end/${what}`)).text()).toBe('true')
+    }
+    expect(given).toEqual([true, false, true])
+  })
+
   it('says Vary: Cookie only if the handler looked at the session', async () => {
     const { browser } = await serveApp(routes)
     expect((await browser().get('/nothing')).headers.vary).toBeUndefined()
