@@ -60,21 +60,30 @@ function foundOne<Data extends object>(
   return { start: opened, others: [], rejected: opened.state === 'rejected' ? 1 : 0, secure }
 }
 
+interface Candidate {
+  readonly held: Held
+  /** Came under the cookie of secure requests. */
+  readonly secure: boolean
+}
+
 /** Stale cookies must not hide the live one, and junk must not cost loads. */
 async function openSeveral<Data extends object>(
   manager: Manager<Data>,
   tokens: readonly ReceivedToken[],
   audience: string,
 ): Promise<Found> {
-  const live: { held: Held; secure: boolean }[] = []
+  const live: Candidate[] = []
   let other: Opened | undefined
   let rejected = 0
   let loads = 0
   for (const { token, secure } of tokens) {
     if (loads === MAX_CANDIDATES) break
     const opened = await manager.keeper.open(token, audience)
-    if (opened.state === 'live') live.push({ held: opened.held, secure })
-    else manager.emitNotLive(opened)
+    if (opened.state !== 'live') manager.emitNotLive(opened)
+    // One id under two names, or signed with two secrets, is one session.
+    else if (!live.some(({ held }) => isSame(held, opened.held))) {
+      live.push({ held: opened.held, secure })
+    }
     if (opened.state === 'rejected') {
       rejected++
       continue
@@ -82,7 +91,7 @@ async function openSeveral<Data extends object>(
     loads++
     if (other === undefined || opened.state === 'superseded') other = opened
   }
-  const [best, ...rest] = live.sort((a, b) => rank(b.held) - rank(a.held))
+  const [best, ...rest] = live.sort(byTrust)
   if (best === undefined) {
     return { start: other ?? { state: 'none' }, others: [], rejected, secure: false }
   }
@@ -93,7 +102,18 @@ async function openSeveral<Data extends object>(
   return { start: { state: 'live', held: best.held }, others, rejected, secure: best.secure }
 }
 
-/** Of several live sessions: one with a user before one without, then the one started last. */
+function isSame(a: Held, b: Held): boolean {
+  return a.identity.handle === b.identity.handle
+}
+
+/**
+ * Of several live sessions: one of the cookie that nobody can plant, as if the request were known
+ * to be secure; then one with a user before one without; then the one started last.
+ */
+function byTrust(a: Candidate, b: Candidate): number {
+  return Number(b.secure) - Number(a.secure) || rank(b.held) - rank(a.held)
+}
+
 function rank({ facts }: Held): number {
   return facts.started + (facts.user === undefined ? 0 : Number.MAX_SAFE_INTEGER / 2)
 }

@@ -1,19 +1,24 @@
 import { type Clock, systemClock } from './core/clock.js'
 import { type LifetimeSettings, LONGEST_TIME } from './core/lifetime.js'
+import type { ExpressSessionStore } from './core/old-store.js'
 import type { Store } from './core/store.js'
 import type { UserOf } from './core/user.js'
 import { OptionError } from './errors.js'
 import type { RequestLike } from './http/secure-request.js'
 import type { CookieAttributes } from './http/session-cookie.js'
-import { MemoryStore } from './stores/memory.js'
+import { kind } from './kind.js'
+import { storeFrom } from './store-option.js'
 
-/** Attributes of the session cookie. */
-export type CookieOptions = {
+/**
+ * Attributes of the session cookie. Browsers refuse a name with a prefix (RFC 6265bis, section 5.7)
+ * beside attributes that break its promise; where the compiler sees the name, so does it.
+ */
+export type CookieOptions<Name extends string = string> = {
   /**
    * Replaces the default names: `__Host-sid` on secure requests (`__Secure-sid` with a domain or
    * another path), `sid` on plain http.
    */
-  name?: string
+  name?: Name
   /** @default '/' */
   path?: string
   /** Sends the cookie to sub-domains too. Any of them can then plant one. @default the host alone */
@@ -38,19 +43,34 @@ export type CookieOptions = {
       partitioned?: boolean
     }
   | { secure: false; sameSite?: 'lax' | 'strict'; partitioned?: false }
-)
+) &
+  Promised<Lowercase<Name>>
+
+/** What a name promises. A name that is only known at run time is checked then. */
+type Promised<Name extends string> = Name extends `__host-${string}`
+  ? { path?: '/'; domain?: never; secure?: 'auto' | true }
+  : Name extends `__secure-${string}`
+    ? { secure?: 'auto' | true }
+    : unknown
 
 /** Options of `session()`. Times are in milliseconds. */
-export interface SessionOptions<Data extends object = Record<string, unknown>> {
+export interface SessionOptions<
+  Data extends object = Record<string, unknown>,
+  Name extends string = string,
+> {
   /**
    * Signs the id in the cookie. One, or several with the newest first: all verify, the newest signs,
    * and cookies of older ones are sent again. Each of at least 32 bytes.
    */
   secret: string | readonly string[]
-  /** Where records are kept. @default new MemoryStore(), which forgets on restart */
-  store?: Store
+  /**
+   * Where records are kept: a store of this package, one of your own, or any made for
+   * express-session.
+   * @default new MemoryStore(), which forgets on restart
+   */
+  store?: Store | ExpressSessionStore
   /** Fixed attributes, or made for each request. */
-  cookie?: CookieOptions | ((req: RequestLike) => CookieOptions | Promise<CookieOptions>)
+  cookie?: CookieOptions<Name> | ((req: RequestLike) => CookieOptions | Promise<CookieOptions>)
   /** Ends a session this long after its last request; false: never. @default 86_400_000 (24 h) */
   idleTimeout?: number | false
   /** Ends a session this long after login or creation; false: never. @default 2_592_000_000 (30 d) */
@@ -121,17 +141,18 @@ export function settingsFrom<Data extends object>(options: SessionOptions<Data>)
   }
   const clock = options.clock ?? systemClock
   const { cookie } = options
+  const storeTimeout = positive('storeTimeout', options.storeTimeout, 2_000, LONGEST_TIMER)
   return {
     secrets: secretsFrom(options.secret),
-    store: storeFrom(options.store, clock),
+    store: storeFrom(options.store, { clock, patience: storeTimeout }),
     cookie:
       typeof cookie === 'function'
         ? async (req) => cookieFrom(await cookie(req))
-        : cookieFrom(cookie ?? {}),
+        : cookieFrom(cookie === undefined ? {} : cookie),
     lifetime: { idleTimeout: idle, absoluteTimeout: absolute },
     userOf: optional('user', options.user, 'function') as UserOf | undefined,
     concurrency: oneOf('concurrency', options.concurrency, ['merge', 'strict', 'overwrite']),
-    storeTimeout: positive('storeTimeout', options.storeTimeout, 2_000, LONGEST_TIMER),
+    storeTimeout,
     onStoreError: oneOf('onStoreError', options.onStoreError, ['fail', 'anonymous']),
     maxHeldBytes: positive('maxHeldBytes', options.maxHeldBytes, 65_536, Number.MAX_SAFE_INTEGER),
     trustProxy: optional('trustProxy', options.trustProxy, 'boolean') ?? false,
@@ -226,18 +247,6 @@ function secretsFrom(secret: unknown): readonly string[] {
   return secrets as readonly string[]
 }
 
-function storeFrom(store: unknown, clock: Clock): Store {
-  if (store === undefined) return new MemoryStore({ clock })
-  const methods = ['load', 'create', 'replace', 'touch', 'destroy'] as const
-  const lacking = methods.filter(
-    (method) => typeof (store as Record<string, unknown> | null)?.[method] !== 'function',
-  )
-  if (lacking.length === 0) return store as Store
-  throw new OptionError(
-    `The option store is ${kind(store)} without ${lacking.join(', ')}; it takes a Store, such as new MemoryStore() or new FileStore({ path }).`,
-  )
-}
-
 function propertyFrom(property: unknown): string {
   if (property === undefined) return 'session'
   if (typeof property === 'string' && property !== '' && property !== '__proto__') return property
@@ -274,28 +283,22 @@ function optional<T>(name: string, value: T | undefined, type: 'boolean' | 'func
   throw new OptionError(`The option ${name} is ${kind(value)}; it takes a ${type}.`)
 }
 
-/** What a value is, without showing it: it may be a secret put in the wrong place. */
-function kind(value: unknown): string {
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return 'an array'
-  const type = typeof value
-  return type === 'object' || type === 'undefined'
-    ? `${type === 'object' ? 'an ' : ''}${type}`
-    : `a ${type}`
-}
-
 /** RFC 9110, section 5.6.2: a token. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-/** RFC 6265, section 4.1.1: every character but controls and the semicolon. */
-const PATH = /^\/[\x20-\x3a\x3c-\x7e]*$/
+/**
+ * RFC 6265, section 4.1.1: no controls, no semicolon; browsers cut white space off the end. The
+ * package that writes the line also refuses `<`, which would only show when a cookie is sent.
+ */
+const PATH = /^\/(?:[\x20-\x3a\x3d-\x7e]*[\x21-\x3a\x3d-\x7e])?$/
+/** RFC 1035, section 2.3.4: a label has at most 63 characters. */
 const DOMAIN =
-  /^\.?[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?(?:\.[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?)*$/
+  /^\.?[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?(?:\.[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?)*$/i
 /** RFC 6265bis, section 5.5: browsers ignore an attribute that is longer. */
 const LONGEST_ATTRIBUTE = 1024
 
 /** Checks and completes the attributes of the cookie. */
 export function cookieFrom(options: CookieOptions): CookieAttributes {
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new OptionError(
       `The option cookie is ${kind(options)}; it takes an object or a function.`,
     )
@@ -304,7 +307,7 @@ export function cookieFrom(options: CookieOptions): CookieAttributes {
   const name = optional('cookie.name', options.name, 'string')
   const path = optional('cookie.path', options.path, 'string') ?? '/'
   const domain = optional('cookie.domain', options.domain, 'string')
-  const secure = options.secure ?? 'auto'
+  const secure = options.secure === undefined ? 'auto' : options.secure
   if (secure !== 'auto' && typeof secure !== 'boolean') {
     throw new OptionError(
       `The option cookie.secure is ${kind(secure)}; it takes 'auto', true, false.`,
@@ -325,7 +328,12 @@ export function cookieFrom(options: CookieOptions): CookieAttributes {
         : oneOf('cookie.priority', options.priority, ['low', 'medium', 'high']),
   }
   matches('cookie.name', name, TOKEN, "letters, digits and !#$%&'*+-.^_`|~")
-  matches('cookie.path', path, PATH, 'a path that starts with / and has no control character or ;')
+  matches(
+    'cookie.path',
+    path,
+    PATH,
+    'a path that starts with / and has no control character, ; or <',
+  )
   matches('cookie.domain', domain, DOMAIN, 'a host name')
   refuseImpossible(attributes)
   return attributes

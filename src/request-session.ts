@@ -1,12 +1,19 @@
 import type { Held, Identity } from './core/keeper.js'
 import { cookieLife, endOf, lastSeen } from './core/lifetime.js'
 import { noData } from './core/refusals.js'
-import { answer, type Session } from './core/session.js'
+import { answer, type Callback, type Session } from './core/session.js'
 import type { Visit } from './core/visit.js'
 import { asError } from './errors.js'
+import type { CookieReason, Explanation } from './explanation.js'
 import type { HeaderEdit, HeaderView } from './http/header-view.js'
 import type { Holder, HoldReport } from './http/holder.js'
-import { inspectHop, isSecure, type RequestLike } from './http/secure-request.js'
+import {
+  hopProblem,
+  hopWarning,
+  inspectHop,
+  isSecure,
+  type RequestLike,
+} from './http/secure-request.js'
 import {
   audienceOf,
   type CookieAttributes,
@@ -16,30 +23,7 @@ import {
   setLine,
 } from './http/session-cookie.js'
 import type { Manager } from './manager.js'
-
-/** Why the cookie of a response is what it is. */
-export type CookieReason =
-  | 'changed'
-  | 'clean'
-  | 'no-data'
-  | 'gone'
-  | 'superseded'
-  | 'headers-sent'
-  | 'store-error'
-  | 'read-only'
-
-/** What `sessions.explain(req)` tells. No ids, no secrets. */
-export interface Explanation {
-  readonly session: 'new' | 'loaded' | 'gone' | 'unavailable'
-  readonly received: { readonly count: number; readonly rejected: number }
-  readonly cookie: {
-    readonly action: 'set' | 'cleared' | 'none'
-    readonly reason: CookieReason
-    readonly name: string
-    readonly attributes: { readonly secure: boolean; readonly sameSite: string }
-  }
-  readonly secure: ReturnType<typeof inspectHop>
-}
+import type { Leave } from './open-requests.js'
 
 /**
  * Everything about a request's session that is not on `req.session`: `sessions.of(req)`. Times in
@@ -56,9 +40,9 @@ export interface SessionInfo<Data extends object> {
   /** The store failed at load and `onStoreError` is `'anonymous'`: nothing will be stored. */
   readonly isReadOnly: boolean
   /** The same user has proved itself again: a new id, and both clocks start again. */
-  authenticated(): Promise<void>
+  authenticated(callback?: Callback): Promise<void>
   /** Stores the session and gives its token: what the cookie carries. A credential. */
-  token(): Promise<string>
+  token(callback?: Callback<string>): Promise<string>
 }
 
 /** What a request carried, as the middleware found it. */
@@ -80,8 +64,9 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   readonly #found: Explanation['session']
   /** Whether the session was found under the cookie of secure requests. */
   readonly #cameSecure: boolean
-  #reason: CookieReason = 'clean'
-  readonly #leave: () => void
+  /** Why no cookie was sent; undefined: the headers have not left. */
+  #reason: CookieReason | undefined
+  readonly #leave: Leave
   readonly #isDeleted: () => boolean
   /** The handler has looked at the session, so the response depends on the cookie. */
   #read = false
@@ -93,7 +78,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     received: Received,
     cameSecure: boolean,
     visit: Visit,
-    place: { readonly leave: () => void; readonly isDeleted: () => boolean },
+    place: { readonly leave: Leave; readonly isDeleted: () => boolean },
   ) {
     this.#manager = manager
     this.#req = req
@@ -152,8 +137,15 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
 
   /** A response that only carries an upgrade or a handshake: nothing can be waited for. */
   beginNow(): HeaderEdit | undefined {
-    this.#visit.commits.cookieClosed = 'ERR_NO_RESPONSE'
-    return undefined
+    const { commits } = this.#visit
+    this.#reason = this.#unsentReason()
+    if (!commits.sendAgain()) return undefined
+    const edit = this.#edit()
+    return (headers) => {
+      // engine.io joins several by a comma, which no browser takes apart. The next response sends it.
+      if (headers.get('Set-Cookie') === undefined) edit?.(headers)
+      else commits.withdraw()
+    }
   }
 
   finish(): undefined | Promise<void> {
@@ -165,7 +157,12 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
 
   ended(): void {
     this.#visit.commits.cookieClosed ??= 'ERR_HEADERS_SENT'
-    this.#over()
+    this.#visit.over()
+    this.#leave('ended')
+  }
+
+  left(): void {
+    this.#leave()
   }
 
   report(report: HoldReport): void {
@@ -191,12 +188,6 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     }
   }
 
-  /** The request no longer keeps `close()` waiting. */
-  #over(): void {
-    this.#visit.over()
-    this.#leave()
-  }
-
   get createdAt(): number | undefined {
     return this.#visit.state.held?.facts.created
   }
@@ -220,34 +211,41 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     return this.#visit.state.stored === 'unavailable'
   }
 
-  authenticated(): Promise<void> {
-    return answer(this.#visit.authenticated(), undefined)
+  authenticated(callback?: Callback): Promise<void> {
+    return answer(this.#visit.authenticated(), callback)
   }
 
-  token(): Promise<string> {
+  token(callback?: Callback<string>): Promise<string> {
     return answer(
       this.#visit.save().then(() => {
         // Whoever gets it knows the id: a sign-in in this same response needs another one.
         this.#visit.state.spendFreshId()
         return this.#token(this.#visit.identity())
       }),
-      undefined,
+      callback,
     )
   }
 
   explain(): Explanation {
-    const form = this.#form()
+    const { name, ...form } = this.#form()
+    const { path, domain, secure } = this.#attributes
     const { action } = this.#visit.commits.cookie
+    const hop = inspectHop(this.#req, this.#manager.settings.trustProxy)
     return {
       session: this.#found,
       received: { count: this.#received.tokens.length, rejected: this.#received.rejected },
       cookie: {
         action: action === 'clear' ? 'cleared' : action,
-        reason: action === 'none' ? this.#why() : 'changed',
-        name: form.name,
-        attributes: { secure: form.secure, sameSite: form.sameSite },
+        reason:
+          action === 'none'
+            ? this.#whyNone()
+            : hopProblem(hop, form.secure, secure) === undefined
+              ? 'changed'
+              : 'insecure-hop',
+        name,
+        attributes: { ...form, path, domain },
       },
-      secure: inspectHop(this.#req, this.#manager.settings.trustProxy),
+      secure: hop,
     }
   }
 
@@ -259,7 +257,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   #close(reason: CookieReason): void {
     this.#visit.commits.cookieClosed ??= 'ERR_HEADERS_SENT'
     this.#reason = reason
-    this.#over()
+    this.#visit.over()
   }
 
   #unsentReason(): CookieReason {
@@ -270,8 +268,9 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     return stored === 'none' ? 'no-data' : 'clean'
   }
 
-  #why(): CookieReason {
-    return this.#visit.commits.wasTooLate ? 'headers-sent' : this.#reason
+  #whyNone(): CookieReason {
+    if (this.#visit.commits.wasTooLate) return 'headers-sent'
+    return this.#reason ?? this.#unsentReason()
   }
 
   /** The headers of this response that come from its session; undefined: none. */
@@ -325,19 +324,9 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
 
   /** Nothing is dropped in silence where the proxies and the settings do not fit together. */
   #warnInsecureHop(sentSecure: boolean): void {
-    const { forwardedProto, trusted } = inspectHop(this.#req, this.#manager.settings.trustProxy)
-    const seen = `X-Forwarded-Proto: ${forwardedProto ?? 'none'}, ${trusted ? 'trusted' : 'not trusted'}`
-    if (sentSecure) {
-      this.#manager.warn(
-        'WARN_INSECURE_HOP',
-        `A Secure cookie was sent on a request that looks like plain http (${seen}). Browsers keep it only if TLS ends in front of this process.`,
-      )
-    } else if (forwardedProto === 'https' && this.#attributes.secure === 'auto') {
-      this.#manager.warn(
-        'WARN_INSECURE_HOP',
-        `A proxy says that the visitor came by https (${seen}), so the cookie was sent without Secure. Set Express's "trust proxy", the option trustProxy, or cookie.secure: true.`,
-      )
-    }
+    const hop = inspectHop(this.#req, this.#manager.settings.trustProxy)
+    const problem = hopProblem(hop, sentSecure, this.#attributes.secure)
+    if (problem !== undefined) this.#manager.warn('WARN_INSECURE_HOP', hopWarning(problem, hop))
   }
 
   #forbidCaching(headers: HeaderView): void {

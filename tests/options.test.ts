@@ -36,6 +36,8 @@ describe('an option that is wrong', () => {
     [{ name: 'sid' }, 'use cookie.name'],
     [{ cookie: { maxAge: 1 } }, 'idleTimeout and absoluteTimeout'],
     [{ cookie: 'sid' }, 'cookie is a string'],
+    [{ cookie: null }, 'cookie is null'],
+    [{ cookie: [] }, 'cookie is an array'],
   ])('%j is named at start', (wrong, message) => {
     const make = () => session({ secret: SECRET, ...wrong } as unknown as SessionOptions)
     expect(make).toThrow(TypeError)

@@ -21,7 +21,8 @@ export class Keyring {
    * constant time.
    */
   signedBy(text: string, signature: string): number {
-    const given = Buffer.from(signature, 'latin1')
+    // Not latin1, which would keep the low byte of any character and so take several for the same.
+    const given = Buffer.from(signature, 'utf8')
     let found = -1
     this.#keys.forEach((key, index) => {
       const expected = Buffer.from(this.#hmac(key, text), 'latin1')

@@ -1,18 +1,9 @@
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { hasChromium, launchChromium as launch } from '../support/chromium.js'
 import { startApp, temporaryFolder } from './app-process.js'
 
-const executablePath = findChromium()
-
-if (!executablePath) {
-  const reason = 'no chromium on the PATH and no CHROMIUM_PATH: the browser test'
-  if (process.env.CI) throw new Error(`${reason} cannot run, and in CI it must.`)
-  console.warn(`\n!! ${reason} is SKIPPED. On Debian: apt-get install chromium\n`)
-}
-
-describe.skipIf(!executablePath)('the example in a real browser', { timeout: 120_000 }, () => {
+describe.skipIf(!hasChromium())('the example in a real browser', { timeout: 120_000 }, () => {
   it('knows a visitor after the browser was closed and the server restarted', async () => {
     const data = temporaryFolder()
     const profile = temporaryFolder()
@@ -114,24 +105,6 @@ describe.skipIf(!executablePath)('the example in a real browser', { timeout: 120
   })
 })
 
-async function launch(profile: string): Promise<BrowserContext> {
-  const browser = await chromium.launchPersistentContext(profile, {
-    executablePath: executablePath!,
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  })
-  onTestFinished(() => browser.close())
-  return browser
-}
-
 async function signIn(page: Page, url: string) {
   await page.goto(`${url}/session/new`)
   await page.getByLabel('Name').fill('ada')
@@ -142,22 +115,4 @@ async function signIn(page: Page, url: string) {
 
 async function views(page: Page): Promise<number> {
   return Number(await page.getByTestId('views').textContent())
-}
-
-function findChromium(): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin']
-  const candidates = [
-    process.env.CHROMIUM_PATH,
-    ...folders.flatMap((folder) => [join(folder, 'chromium'), join(folder, 'chromium-browser')]),
-  ]
-  return candidates.find((path) => path !== undefined && canRun(path))
-}
-
-function canRun(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { MemoryStore } from '../../src/index.js'
+import { MemoryStore, type Store } from '../../src/index.js'
+import { FileStore } from '../../src/stores/file.js'
+import { FakeClock } from '../../src/testing/index.js'
+import { temporaryFolder } from '../example/app-process.js'
 import { type AnyData, SECRET, serveApp } from '../support/serve.js'
 import { WatchedStore } from '../support/watched-store.js'
 
@@ -74,6 +79,47 @@ describe('an id', () => {
     }
   })
 
+  it.each<[string, () => { store: Store; dump: () => Promise<string> }]>([
+    [
+      'memory',
+      () => {
+        const store = new MemoryStore({ clock: new FakeClock() })
+        const dump = async () => {
+          const all: unknown[] = []
+          for await (const entry of store.entries()) all.push(entry)
+          return JSON.stringify(all)
+        }
+        return { store, dump }
+      },
+    ],
+    [
+      'files',
+      () => {
+        const path = temporaryFolder()
+        return {
+          store: new FileStore({ path, clock: new FakeClock() }),
+          dump: async () => tree(path),
+        }
+      },
+    ],
+  ])('leaves no part of itself in a dump of the store after a login: %s', async (_name, make) => {
+    const { store, dump } = make()
+    const { browser } = await serveApp(routes, { store })
+    const visitor = browser()
+    const tokens = [tokenOf((await visitor.get('/set/cart')).setCookies[0])]
+    const as = encodeURIComponent('{"userId":"marked-user"}')
+    tokens.push(tokenOf((await visitor.get(`/login?as=${as}`)).setCookies[0]))
+    const text = await dump()
+    // Else there would be nothing to look at.
+    expect(text).toContain('marked-user')
+    for (const token of tokens) {
+      expect(token).toHaveLength(32 + 1 + 43)
+      for (let at = 0; at + 6 <= token.length; at++) {
+        expect(text.includes(token.slice(at, at + 6)), `from character ${at}`).toBe(false)
+      }
+    }
+  })
+
   it('of a cookie with another name opens nothing here', async () => {
     const store = new MemoryStore()
     const users = await serveApp(routes, { store })
@@ -81,6 +127,24 @@ describe('an id', () => {
     const token = tokenOf((await users.browser().get('/set/a')).setCookies[0])
     const stolen = await admins.browser().get('/', { headers: { cookie: `admin=${token}` } })
     expect(stolen.json()).toEqual({})
+  })
+
+  it('has 192 random bits, and is no UUID', async () => {
+    const { browser } = await serveApp(routes)
+    const ids = new Set<string>()
+    for (let visit = 0; visit < 50; visit++) {
+      const id = tokenOf((await browser().get('/set/a')).setCookies[0]).slice(0, 32)
+      expect(Buffer.from(id, 'base64url')).toHaveLength(24)
+      expect(Buffer.from(id, 'base64url').toString('base64url')).toBe(id)
+      ids.add(id)
+    }
+    expect(ids.size).toBe(50)
+    // Were any bit constant, as the version of a UUID is, it would be so in all of them.
+    const all = [...ids].map((id) => Buffer.from(id, 'base64url'))
+    for (let byte = 0; byte < 24; byte++) {
+      expect(all.reduce((bits, id) => bits | id[byte]!, 0)).toBe(255)
+      expect(all.reduce((bits, id) => bits & id[byte]!, 255)).toBe(0)
+    }
   })
 
   it.each([
@@ -122,6 +186,58 @@ describe('an id', () => {
     )
     expect(renamed.setCookies).toEqual([])
     expect((await visitor.get('/id')).text()).toBe(before)
+  })
+})
+
+describe('an id that the store has already', () => {
+  /** A store that says of the first `count` new keys that they are taken. */
+  function takenAtFirst(count: number) {
+    const tried: string[] = []
+    class Taken extends MemoryStore {
+      override create(key: string, entry: Parameters<MemoryStore['create']>[1]) {
+        tried.push(key)
+        return tried.length > count && super.create(key, entry)
+      }
+    }
+    return { store: new Taken({ clock: new FakeClock() }), tried }
+  }
+
+  it('is given up for one of three new ones, which the cookie names', async () => {
+    const { store, tried } = takenAtFirst(3)
+    const { browser } = await serveApp(routes, { store })
+    const visitor = browser()
+    const token = tokenOf((await visitor.get('/set/a')).setCookies[0])
+    expect(new Set(tried).size).toBe(4)
+    expect(createHash('sha256').update(token.slice(0, 32)).digest('base64url')).toBe(tried[3])
+    expect((await visitor.get('/')).json()).toEqual({ a: true })
+  })
+
+  it('four times in a row is an error without a cookie', async () => {
+    const { store, tried } = takenAtFirst(4)
+    const { browser } = await serveApp(routes, { store })
+    const answer = await browser().get('/set/a')
+    expect(answer.status).toBe(500)
+    expect(answer.json()).toMatchObject({ code: 'ERR_ID_TAKEN' })
+    expect(answer.setCookies).toEqual([])
+    expect(tried).toHaveLength(4)
+  })
+
+  it('never joins the session of another visitor', async () => {
+    // As with a broken source of randomness: whoever comes second gets the first one's key.
+    class Constant extends MemoryStore {
+      override create(_key: string, entry: Parameters<MemoryStore['create']>[1]) {
+        return super.create('the same key', entry)
+      }
+    }
+    const store = new Constant({ clock: new FakeClock() })
+    const { browser } = await serveApp(routes, { store })
+    expect((await browser().get('/set/first')).status).toBe(200)
+    const second = await browser().get('/set/second')
+    expect(second.json()).toMatchObject({ code: 'ERR_ID_TAKEN' })
+    expect(second.setCookies).toEqual([])
+    const kept = await store.load('the same key')
+    expect(kept!.text).toContain('first')
+    expect(kept!.text).not.toContain('second')
   })
 })
 
@@ -178,6 +294,40 @@ describe('a secret', () => {
   })
 })
 
+describe('a signature', () => {
+  it('that is wrong costs no store call, wherever it is wrong', async () => {
+    const store = new WatchedStore(new MemoryStore())
+    const { browser, sessions } = await serveApp(routes, { store })
+    const reasons: string[] = []
+    sessions.on('reject', ({ reason }) => reasons.push(reason))
+    const token = await sessions.issue({ a: 1 })
+    store.calls.length = 0
+    const swap = (at: number) =>
+      token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1)
+    // In the id, at both ends of the signature, and one of another length.
+    const forged = [swap(0), swap(31), swap(33), swap(74), token.slice(0, -1), `${token}A`]
+    for (const one of forged) {
+      const answer = await browser().get('/', { headers: { cookie: `sid=${one}` } })
+      expect(answer.json()).toEqual({})
+    }
+    expect(store.calls).toEqual([])
+    expect(reasons).toEqual([...Array(4).fill('signature'), 'format', 'format'])
+  })
+
+  it('that is written in another way is none: there is one token of an id', async () => {
+    const { browser, sessions } = await serveApp(routes)
+    const token = await sessions.issue({ a: 1 })
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    // The last of 43 characters has two bits that base64url does not need.
+    const last = alphabet.indexOf(token.at(-1)!)
+    for (const other of [1, 2, 3]) {
+      const twin = token.slice(0, -1) + alphabet[last ^ other]
+      const answer = await browser().get('/', { headers: { cookie: `sid=${twin}` } })
+      expect(answer.json()).toEqual({})
+    }
+  })
+})
+
 describe('several cookies of the name', () => {
   it('are tried until the live one is found', async () => {
     const { browser, origin, sessions } = await serveApp(routes)
@@ -196,3 +346,13 @@ describe('several cookies of the name', () => {
     expect(ids).toEqual([[expect.any(String), expect.any(String)]])
   })
 })
+
+/** Names and texts of everything below a folder. */
+function tree(folder: string): string {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .map((entry) => {
+      const path = join(entry.parentPath, entry.name)
+      return entry.isFile() ? `${path}\n${readFileSync(path, 'utf8')}` : path
+    })
+    .join('\n')
+}
