@@ -12,6 +12,7 @@ export default defineConfig({
           name: 'fast',
           include: ['tests/**/*.test.ts'],
           exclude: [servers, scale],
+          setupFiles: ['tests/support/no-secrets.ts'],
           testTimeout: 20_000,
         },
       },

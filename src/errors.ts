@@ -1,34 +1,9 @@
 /**
- * Every code an error of this package can carry. `docs/errors.md` has a row for each.
- * Absent, expired, malformed and tampered tokens are values, never errors: an error means that the
- * program is wrong or that a system failed.
+ * Every code an error of this package can carry, with the status it has by itself. `docs/errors.md`
+ * has a row for each. Absent, expired, malformed and tampered tokens are values, never errors: an
+ * error means that the program is wrong or that a system failed.
  */
-export type ErrorCode =
-  | 'ERR_OPTION'
-  | 'ERR_STORE'
-  | 'ERR_STORE_TIMEOUT'
-  | 'ERR_READ_ONLY'
-  | 'ERR_CONFLICT'
-  | 'ERR_GONE'
-  | 'ERR_HEADERS_SENT'
-  | 'ERR_NOT_SERIALIZABLE'
-  | 'ERR_RESERVED_KEY'
-  | 'ERR_RECORD_TOO_LARGE'
-  | 'ERR_ID_TAKEN'
-  | 'ERR_UNSUPPORTED'
-  | 'ERR_NO_RESPONSE'
-  | 'ERR_CLOSED'
-
-/** Every code of a warning, given once per manager by `process.emitWarning` and as an event. */
-export type WarningCode =
-  | 'WARN_HELD_BYTES'
-  | 'WARN_TOO_LATE'
-  | 'WARN_INSECURE_HOP'
-  | 'WARN_CACHEABLE'
-  | 'WARN_LIFETIME_CAPPED'
-  | 'WARN_MEMORY_STORE'
-
-const STATUS: Record<ErrorCode, number> = {
+export const ERROR_STATUS = {
   ERR_OPTION: 500,
   ERR_STORE: 503,
   ERR_STORE_TIMEOUT: 503,
@@ -43,7 +18,24 @@ const STATUS: Record<ErrorCode, number> = {
   ERR_UNSUPPORTED: 500,
   ERR_NO_RESPONSE: 500,
   ERR_CLOSED: 500,
-}
+} as const
+
+/** The code of an error of this package. */
+export type ErrorCode = keyof typeof ERROR_STATUS
+
+/** Every code of a warning. */
+export const WARNING_CODES = [
+  'WARN_HELD_BYTES',
+  'WARN_TOO_LATE',
+  'WARN_INSECURE_HOP',
+  'WARN_CACHEABLE',
+  'WARN_LIFETIME_CAPPED',
+  'WARN_MEMORY_STORE',
+  'WARN_LEGACY_STORE',
+] as const
+
+/** The code of a warning, given once per manager by `process.emitWarning` and as an event. */
+export type WarningCode = (typeof WARNING_CODES)[number]
 
 /** What an error can tell besides its message. Nothing in it is an id, a cookie, a secret or data. */
 export interface ErrorDetails {
@@ -76,7 +68,7 @@ export class CoatcheckError extends Error {
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.code = code
-    this.status = details.status ?? STATUS[code]
+    this.status = details.status ?? ERROR_STATUS[code]
     this.retryable = details.retryable ?? false
     if (details.op !== undefined) this.op = details.op
     if (details.store !== undefined) this.store = details.store
@@ -101,7 +93,7 @@ export function asError(thrown: unknown): Error {
 /** Whether `error` comes from this package, in whichever copy of it. */
 export function isCoatcheckError(error: unknown): error is CoatcheckError | OptionError {
   const code = (error as { code?: unknown } | null | undefined)?.code
-  return error instanceof Error && typeof code === 'string' && Object.hasOwn(STATUS, code)
+  return error instanceof Error && typeof code === 'string' && Object.hasOwn(ERROR_STATUS, code)
 }
 
 /** Whether `error` comes from this package and has this code. */

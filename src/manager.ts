@@ -1,3 +1,4 @@
+import { CallbackStore, classOf } from './core/callback-store.js'
 import type { Clock } from './core/clock.js'
 import { Emitter, type EventName, type Events, type Listener } from './core/events.js'
 import {
@@ -11,21 +12,17 @@ import {
 import { KeyQueue } from './core/key-queue.js'
 import { absoluteEnd, endOf, lastSeen, touchIsDue } from './core/lifetime.js'
 import { decodeRecord } from './core/record.js'
+import { closed } from './core/refusals.js'
 import { can, type StoreReport } from './core/store.js'
 import { StoreKeeper } from './core/store-keeper.js'
-import { waitAtMost } from './core/time-limit.js'
 import { nameOf } from './core/user.js'
 import { Visit } from './core/visit.js'
 import type { VisitTools } from './core/visit-tools.js'
-import { CoatcheckError, OptionError, type WarningCode } from './errors.js'
+import { asError, CoatcheckError, OptionError, type WarningCode } from './errors.js'
+import { type Closing, type Leave, OpenRequests } from './open-requests.js'
 import type { Settings } from './options.js'
 import { MemoryStore } from './stores/memory.js'
-
-/** What of a response tells that its client is gone. */
-export interface Closing {
-  readonly destroyed?: boolean
-  on?: (event: 'close', listener: () => void) => unknown
-}
+import { SweepLoop } from './sweep-loop.js'
 
 /** A live session as `list(user)` shows it. Nothing in it is a credential. Times in ms. */
 export interface ListedSession<Data extends object = Record<string, unknown>> {
@@ -38,11 +35,7 @@ export interface ListedSession<Data extends object = Record<string, unknown>> {
   readonly data: Partial<Data>
 }
 
-const SWEEP_INTERVAL = 15 * 60 * 1000
-/** Records one step of the loop removes at most; the next step follows at once if that many were. */
-const SWEEP_STEP = 1000
-
-/** Ends that the store has told of and that no request has met. A few at a time. */
+/** Misses that the store has told of and that no request has met. A few at a time. */
 const MOST_REMEMBERED = 100
 
 /**
@@ -59,13 +52,13 @@ export class Manager<Data extends object = Record<string, unknown>> {
   readonly #background = new Set<Promise<unknown>>()
   readonly #touching = new Map<string, Promise<unknown>>()
   readonly #stopReports: () => void
-  #sweepTimer: unknown
-  #sweeping: Promise<void> = Promise.resolve()
-  readonly #expiredByStore = new Set<string>()
-  #active = 0
+  readonly #requests: OpenRequests
+  readonly #sweeps: SweepLoop
+  readonly #toldByStore = new Set<string>()
   #started = false
-  #lastLeft = () => {}
   #closing: Promise<void> | undefined
+  /** No request is inside any more, and none comes in. */
+  #isEmpty = false
 
   constructor(settings: Settings) {
     const { store, secrets, lifetime, storeTimeout, clock } = settings
@@ -92,6 +85,12 @@ export class Manager<Data extends object = Record<string, unknown>> {
       emit: (name, event) => this.emit(name, event),
       warn: (code, message) => this.warn(code, message),
     }
+    this.#requests = new OpenRequests(clock, storeTimeout)
+    this.#sweeps = new SweepLoop({
+      clock,
+      sweep: (limit) => this.keeper.sweep(limit),
+      onError: (error) => this.emit('error', { error }),
+    })
     this.#stopReports = can(store, 'onReport')
       ? store.onReport((report) => this.#onReport(report))
       : () => {}
@@ -118,20 +117,31 @@ export class Manager<Data extends object = Record<string, unknown>> {
     this.emit('warning', { code, message })
   }
 
-  /** @throws CoatcheckError `ERR_CLOSED` */
-  refuseClosed(): void {
-    if (this.#closing !== undefined) {
-      throw new CoatcheckError('ERR_CLOSED', 'This session manager has been closed.')
-    }
-  }
-
+  /** Whether a request comes too late. */
   get closed(): boolean {
     return this.#closing !== undefined
   }
 
+  /**
+   * Serves a call from outside a request. Perhaps nobody awaits it, so that a failure is also an
+   * event.
+   */
+  told<T>(work: Promise<T>): Promise<T> {
+    work.catch((error: unknown) => this.emit('error', { error: asError(error) }))
+    return work
+  }
+
+  /**
+   * While `close()` lets running requests finish, their handlers may still call what they need.
+   * @throws CoatcheckError `ERR_CLOSED`
+   */
+  refuseLate(): void {
+    if (this.#isEmpty) throw closed()
+  }
+
   /** Makes a session outside a request and gives its token: what the cookie would carry. */
-  async issue(data: Partial<Data>, audience: string): Promise<string> {
-    this.refuseClosed()
+  async issue(data: object, audience: string): Promise<string> {
+    this.refuseLate()
     const visit = new Visit(this.tools, { state: 'none' })
     visit.state.replaceData(data)
     await this.inBackground(visit.save())
@@ -140,7 +150,7 @@ export class Manager<Data extends object = Record<string, unknown>> {
 
   /** The live sessions of a user, last seen first. */
   async list(user: UserName): Promise<ListedSession<Data>[]> {
-    this.refuseClosed()
+    this.refuseLate()
     const { lifetime } = this.settings
     const held = await this.keeper.list(userName(user))
     return held
@@ -157,31 +167,38 @@ export class Manager<Data extends object = Record<string, unknown>> {
 
   /** Ends one session by its handle. False: there was no such live session. */
   async revoke(id: string): Promise<boolean> {
-    this.refuseClosed()
+    this.refuseLate()
     const opened = await this.keeper.look(id)
     if (opened.state !== 'live') return false
-    const ended = await this.inBackground(this.keeper.destroy(opened.held))
+    const ended = await this.keeper.destroy(opened.held)
     if (ended !== undefined) this.emit('destroy', { ...namesOf(ended), reason: 'revoked' })
     return ended !== undefined
   }
 
   /** Ends every session a user has now, on every node, but `except` (a handle); their number. */
-  async revokeUser(user: UserName, options: { except?: string } = {}): Promise<number> {
-    this.refuseClosed()
+  async revokeUser(user: UserName, options?: RevokeUserOptions): Promise<number> {
+    this.refuseLate()
     const name = userName(user)
-    const { except } = options
+    const { except } = options ?? {}
+    if (except !== undefined && typeof except !== 'string') {
+      throw new OptionError('revokeUser: except takes the id of a session, such as req.session.id.')
+    }
     // Right after regenerate() the session that stays is still stored under its old id.
     const stored = except === undefined ? undefined : this.tools.renewing.get(except)
     const stay = [except, stored].filter((handle) => handle !== undefined)
-    const ended = await this.inBackground(this.keeper.revokeUser(name, stay))
+    const ended = await this.keeper.revokeUser(name, stay)
     for (const held of ended) this.emit('destroy', { ...namesOf(held), reason: 'revoked' })
     return ended.length
   }
 
   /** Removes expired records, at most `limit`; gives their number. For cron and serverless. */
-  async sweep(options: { limit?: number } = {}): Promise<number> {
-    this.refuseClosed()
-    return this.keeper.sweep(options.limit)
+  async sweep(options?: SweepOptions): Promise<number> {
+    this.refuseLate()
+    const { limit } = options ?? {}
+    if (limit !== undefined && !(typeof limit === 'number' && limit > 0)) {
+      throw new OptionError('sweep: limit takes a number above 0.')
+    }
+    return this.#sweeps.run(limit)
   }
 
   /** Waits for what is still in flight: commits and touches that no response waits for. */
@@ -199,15 +216,11 @@ export class Manager<Data extends object = Record<string, unknown>> {
   }
 
   async #close(): Promise<void> {
-    this.#clock.clearTimeout(this.#sweepTimer)
-    if (this.#active > 0) {
-      await new Promise<void>((resolve) => {
-        this.#lastLeft = resolve
-      })
-    }
+    const swept = this.#sweeps.stop(this.settings.storeTimeout)
+    await this.#requests.allDone()
+    this.#isEmpty = true
     await this.settled()
-    // A sweep has no limit of its own, and a store may never answer.
-    await waitAtMost(this.#clock, this.settings.storeTimeout, this.#sweeping)
+    await swept
     this.#stopReports()
     await this.keeper.close()
   }
@@ -222,30 +235,24 @@ export class Manager<Data extends object = Record<string, unknown>> {
     return work
   }
 
-  /**
-   * A request has come in; `close()` waits until the returned function is called, or until its
-   * connection is gone.
-   */
-  enter(res: Closing): () => void {
-    let isInside = true
-    const leave = () => {
-      if (!isInside) return
-      isInside = false
-      this.#active--
-      if (this.#active === 0) this.#lastLeft()
-    }
-    this.#active++
+  /** A request has come in, and `close()` waits for it. */
+  enter(res: Closing): Leave {
     if (!this.#started) this.#start()
-    if (res.destroyed === true) leave()
-    else res.on?.('close', leave)
-    return leave
+    return this.#requests.enter(res)
   }
 
   /** With the first request, so that a listener of warnings is there. */
   #start(): void {
     this.#started = true
-    this.#scheduleSweep()
-    if (this.settings.store instanceof MemoryStore && process.env.NODE_ENV === 'production') {
+    if (this.keeper.capabilities.sweep) this.#sweeps.start()
+    const { store } = this.settings
+    if (store instanceof CallbackStore) {
+      this.warn(
+        'WARN_LEGACY_STORE',
+        `${store.name} is a store made for express-session, which can only read and overwrite: if two processes write one session at the same moment, one may undo what the other did. See docs/stores/old-stores.md.`,
+      )
+    }
+    if (store instanceof MemoryStore && process.env.NODE_ENV === 'production') {
       this.warn(
         'WARN_MEMORY_STORE',
         'Sessions are kept in memory: a restart signs everybody out. Pass a store that keeps them.',
@@ -279,8 +286,8 @@ export class Manager<Data extends object = Record<string, unknown>> {
       case 'gone': {
         const { handle: id, ended } = opened
         if (ended !== undefined) return this.#expire(id, ended)
-        // The store itself has just told of its end.
-        if (this.#expiredByStore.delete(id)) return
+        // The store itself has just told of it.
+        if (this.#toldByStore.delete(id)) return
         return this.emit('reject', { id, reason: 'unknown' })
       }
     }
@@ -296,30 +303,16 @@ export class Manager<Data extends object = Record<string, unknown>> {
     )
   }
 
-  #scheduleSweep(): void {
-    if (!this.keeper.capabilities.sweep || this.closed) return
-    const jittered = SWEEP_INTERVAL * (0.9 + Math.random() * 0.2)
-    this.#sweepTimer = this.#clock.setTimeout(() => {
-      this.#sweeping = this.#sweepAll().then(
-        () => this.#scheduleSweep(),
-        (error: Error) => {
-          this.emit('error', { error })
-          this.#scheduleSweep()
-        },
-      )
-    }, jittered)
-  }
-
-  async #sweepAll(): Promise<void> {
-    while (!this.closed && (await this.keeper.sweep(SWEEP_STEP)) >= SWEEP_STEP);
-  }
-
   #onReport(report: StoreReport): void {
     if (report.type === 'error') {
       const { op, error: cause } = report
-      const details = { op, cause, store: this.settings.store.constructor.name }
+      const details = { op, cause, store: classOf(this.settings.store) }
       this.emit('error', { error: new CoatcheckError('ERR_STORE', `${op} failed.`, details) })
       return
+    }
+    if (report.type === 'unreadable') {
+      this.emit('corrupt', { id: report.key, reason: 'unreadable' })
+      return this.#hasTold(report.key)
     }
     const decoded = report.text === undefined ? undefined : decodeRecord(report.text)
     if (decoded !== undefined && decoded.kind !== 'record') return
@@ -329,13 +322,30 @@ export class Manager<Data extends object = Record<string, unknown>> {
     const end = facts === undefined ? undefined : absoluteEnd(facts, this.settings.lifetime)
     const reason = end !== undefined && this.#clock.now() >= end ? 'absolute' : 'idle'
     this.emit('expire', { ...event, reason })
-    if (this.#expiredByStore.size >= MOST_REMEMBERED) this.#expiredByStore.clear()
-    this.#expiredByStore.add(report.key)
+    this.#hasTold(report.key)
+  }
+
+  /** The request that meets this miss of the store is not told of it once more. */
+  #hasTold(key: string): void {
+    if (this.#toldByStore.size >= MOST_REMEMBERED) this.#toldByStore.clear()
+    this.#toldByStore.add(key)
   }
 }
 
 /** How a caller may name a user: strings and numbers that look alike are the same user. */
 export type UserName = string | number | bigint
+
+/** What `revokeUser` spares. */
+export interface RevokeUserOptions {
+  /** The handle of a session that stays, such as `req.session.id`. */
+  except?: string
+}
+
+/** How far `sweep` goes. */
+export interface SweepOptions {
+  /** Records removed at most. @default all that have expired */
+  limit?: number
+}
 
 function userName(user: UserName): string {
   const name = nameOf(user)

@@ -1,16 +1,32 @@
 import type { EventName, Listener } from './core/events.js'
 import type { Capabilities } from './core/keeper.js'
-import type { Session, SessionObject } from './core/session.js'
+import { closed } from './core/refusals.js'
+import {
+  answer,
+  type Callback,
+  type NoReservedNames,
+  type Session,
+  type SessionObject,
+  type Storable,
+} from './core/session.js'
 import type { SessionData } from './core/session-data.js'
 import type { Awaitable } from './core/store.js'
 import { Visit } from './core/visit.js'
 import { asError, OptionError } from './errors.js'
+import type { Explanation } from './explanation.js'
 import { keepRequestCheap } from './http/dictionary.js'
 import { holdResponse } from './http/hold-response.js'
 import type { ResponseLike } from './http/response-like.js'
 import type { RequestLike } from './http/secure-request.js'
 import { audienceOf, type CookieAttributes, type ReceivedToken } from './http/session-cookie.js'
-import { type Closing, type ListedSession, Manager, type UserName } from './manager.js'
+import {
+  type ListedSession,
+  Manager,
+  type RevokeUserOptions,
+  type SweepOptions,
+  type UserName,
+} from './manager.js'
+import type { Closing, Leave } from './open-requests.js'
 import {
   type Found,
   isPrefetch,
@@ -20,7 +36,7 @@ import {
   tokensOf,
 } from './open-tokens.js'
 import { type SessionOptions, settingsFrom } from './options.js'
-import { type Explanation, RequestSession, type SessionInfo } from './request-session.js'
+import { RequestSession, type SessionInfo } from './request-session.js'
 
 /** The middleware that `session()` makes, which is also the manager of its sessions. */
 export interface SessionManager<Data extends object = SessionData> {
@@ -29,23 +45,29 @@ export interface SessionManager<Data extends object = SessionData> {
   /** Everything about a request's session that is not on `req.session`. */
   of(req: object): SessionInfo<Data>
   /** The session of a request without a response, such as an upgrade; null: it has none. */
-  read(req: RequestLike): Promise<Session<Data> | null>
+  read(req: RequestLike, callback?: Callback<Session<Data> | null>): Promise<Session<Data> | null>
   /** Makes a session outside a request and gives its token: what the cookie would carry. */
-  issue(data: Partial<Data>): Promise<string>
+  issue(data: Storable<Data>, callback?: Callback<string>): Promise<string>
   /** The live sessions of a user, last seen first. @throws `ERR_UNSUPPORTED` without an index */
-  list(user: UserName): Promise<ListedSession<Data>[]>
+  list(user: UserName, callback?: Callback<ListedSession<Data>[]>): Promise<ListedSession<Data>[]>
   /** Ends one session by its handle. False: there was no such live session. */
-  revoke(id: string): Promise<boolean>
+  revoke(id: string, callback?: Callback<boolean>): Promise<boolean>
   /** Ends every session a user has now, but the one with the handle `except`; their number. */
-  revokeUser(user: UserName, options?: { except?: string }): Promise<number>
+  revokeUser(user: UserName, callback: Callback<number>): Promise<number>
+  revokeUser(
+    user: UserName,
+    options?: RevokeUserOptions,
+    callback?: Callback<number>,
+  ): Promise<number>
   /** Removes expired records, at most `limit`; gives their number. */
-  sweep(options?: { limit?: number }): Promise<number>
+  sweep(callback: Callback<number>): Promise<number>
+  sweep(options?: SweepOptions, callback?: Callback<number>): Promise<number>
   /** Why this request's cookie is what it is. No ids, no secrets. */
   explain(req: object): Explanation
   /** Waits for what no response waits for: touches, and commits of clients that have gone. */
-  settled(): Promise<void>
+  settled(callback?: Callback): Promise<void>
   /** Lets running requests commit, then ends. Close the server first, then this. */
-  close(): Promise<void>
+  close(callback?: Callback): Promise<void>
   /** Listens to an event; gives the function that ends it. */
   on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void
   readonly capabilities: Capabilities
@@ -64,9 +86,10 @@ export interface HostResponse extends ResponseLike, Closing {}
  *
  * @throws OptionError (`ERR_OPTION`) at once, if an option is wrong
  */
-export function session<Data extends object = SessionData>(
-  options: SessionOptions<Data>,
-): SessionManager<Data> {
+export function session<
+  Data extends object & NoReservedNames = SessionData,
+  Name extends string = string,
+>(options: SessionOptions<Data, Name>): SessionManager<Data> {
   const manager = new Manager<Data>(settingsFrom(options))
   const place = new Place(manager)
   const middleware = (
@@ -74,8 +97,8 @@ export function session<Data extends object = SessionData>(
     res: HostResponse,
     next: (error?: unknown) => void,
   ): void => {
-    if (manager.closed) return refuse(manager, next)
     if (place.has(req)) return place.whenReady(req, next)
+    if (manager.closed) return next(closed())
     if (Reflect.get(req, manager.settings.property) !== undefined) {
       const { property } = manager.settings
       return next(
@@ -86,39 +109,39 @@ export function session<Data extends object = SessionData>(
     }
     new Entry(manager, place, req, res, next).start()
   }
+  const call = <T>(work: Promise<T>, callback: Callback<T> | undefined) =>
+    answer(manager.told(work), callback)
+  const counted = <T>(work: Promise<T>, callback: Callback<T> | undefined) =>
+    call(manager.inBackground(work), callback)
   return Object.defineProperty(
     Object.assign(middleware, {
       of: (req: object): SessionInfo<Data> => place.get(req),
-      read: (req: RequestLike) => heard(readOnly(manager, req)),
-      issue: (data: Partial<Data>) => heard(issue(manager, data)),
-      list: (user: UserName) => heard(manager.list(user)),
-      revoke: (id: string) => heard(manager.revoke(id)),
-      revokeUser: (user: UserName, how?: { except?: string }) =>
-        heard(manager.revokeUser(user, how)),
-      sweep: (how?: { limit?: number }) => heard(manager.sweep(how)),
+      read: (req: RequestLike, callback?: Callback<Session<Data> | null>) =>
+        call(readOnly(manager, req), callback),
+      issue: (data: Storable<Data>, callback?: Callback<string>) =>
+        counted(issue(manager, data), callback),
+      list: (user: UserName, callback?: Callback<ListedSession<Data>[]>) =>
+        counted(manager.list(user), callback),
+      revoke: (id: string, callback?: Callback<boolean>) => counted(manager.revoke(id), callback),
+      revokeUser: (
+        user: UserName,
+        how?: RevokeUserOptions | Callback<number>,
+        callback?: Callback<number>,
+      ) =>
+        typeof how === 'function'
+          ? counted(manager.revokeUser(user), how)
+          : counted(manager.revokeUser(user, how), callback),
+      sweep: (how?: SweepOptions | Callback<number>, callback?: Callback<number>) =>
+        typeof how === 'function' ? call(manager.sweep(), how) : call(manager.sweep(how), callback),
       explain: (req: object) => place.get(req).explain(),
-      settled: () => manager.settled(),
-      close: () => heard(manager.close()),
+      settled: (callback?: Callback) => call(manager.settled(), callback),
+      close: (callback?: Callback) => call(manager.close(), callback),
       on: <Name extends EventName>(name: Name, listener: Listener<Name>) =>
         manager.on(name, listener),
     }),
     'capabilities',
     { get: () => manager.capabilities, enumerable: true },
   ) as SessionManager<Data>
-}
-
-/** A promise that nobody awaits must not end the process when it rejects. */
-function heard<T>(work: Promise<T>): Promise<T> {
-  work.catch(() => {})
-  return work
-}
-
-function refuse(manager: Manager, next: (error?: unknown) => void): void {
-  try {
-    manager.refuseClosed()
-  } catch (error) {
-    next(error)
-  }
 }
 
 type Next = (error?: unknown) => void
@@ -201,7 +224,7 @@ class Entry<Data extends object> {
   readonly #req: RequestLike
   readonly #res: HostResponse
   readonly #next: (error?: unknown) => void
-  readonly #leave: () => void
+  readonly #leave: Leave
 
   constructor(
     manager: Manager<Data>,
@@ -256,7 +279,7 @@ class Entry<Data extends object> {
   }
 
   #refuse(error: unknown): void {
-    this.#leave()
+    this.#leave('ended')
     const others = this.#place.release(this.#req)
     this.#next(error)
     for (const next of others) next(error)
@@ -295,7 +318,7 @@ async function readOnly<Data extends object>(
   manager: Manager<Data>,
   req: RequestLike,
 ): Promise<Session<Data> | null> {
-  manager.refuseClosed()
+  manager.refuseLate()
   const { cookie } = manager.settings
   const attributes = typeof cookie === 'function' ? await cookie(req) : cookie
   const tokens = tokensOf(manager, req, attributes)
@@ -309,7 +332,7 @@ async function readOnly<Data extends object>(
 
 async function issue<Data extends object>(
   manager: Manager<Data>,
-  data: Partial<Data>,
+  data: Storable<Data>,
 ): Promise<string> {
   const { cookie } = manager.settings
   if (typeof cookie === 'function') {

@@ -79,10 +79,15 @@ export class Emitter {
       }
       try {
         const answer = (listener as Listener<Name>)(event)
-        if (answer instanceof Promise) answer.catch(failed)
+        // Of any make: bluebird's, another realm's.
+        if (isThenable(answer)) answer.then(undefined, failed)
       } catch (thrown) {
         failed(thrown)
       }
     }
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }

@@ -57,3 +57,8 @@ export function strictConflict(): CoatcheckError {
     { op: 'replace', retryable: true, outcome: 'failed' },
   )
 }
+
+/** Something came after `sessions.close()`. */
+export function closed(): CoatcheckError {
+  return new CoatcheckError('ERR_CLOSED', 'This session manager has been closed.')
+}

@@ -50,16 +50,24 @@ export interface SessionMembers<D extends object = Data> {
    * other effects. Resolves with what it gives, once that is stored.
    * @throws `ERR_GONE`, `ERR_CONFLICT`, and whatever `change` throws (then nothing is stored)
    */
-  update<T>(change: (data: Partial<D>) => T | Promise<T>, callback?: Callback<T>): Promise<T>
+  update<T>(change: (data: Storable<D>) => T | Promise<T>, callback?: Callback<T>): Promise<T>
 }
 
 /**
  * `req.session`: plain data properties, and the nine members. Every field of `D` is optional, and
  * one with the name of a member is not there: that name cannot hold data.
  */
-export type Session<D extends object = SessionData> = SessionMembers<D> & {
+export type Session<D extends object = SessionData> = SessionMembers<D> & Fields<D>
+
+type Fields<D extends object> = {
   [Key in keyof D as Exclude<Key, keyof SessionMembers>]?: D[Key]
 }
+
+/** The nine names of the members, as what no data has. */
+export type NoReservedNames = { readonly [Name in keyof SessionMembers]?: never }
+
+/** Data of a session without the session: the fields of `D`, each of them optional. */
+export type Storable<D extends object> = Fields<D> & NoReservedNames
 
 /** This session's own lifetime. Cookie attributes are options of `session()`. */
 export interface SessionCookie {
@@ -189,9 +197,11 @@ class OwnCookie implements SessionCookie {
  * process, and an exception inside a callback is neither swallowed nor answered by a second call.
  */
 export function answer<T>(work: Promise<T>, callback: Callback<T> | undefined): Promise<T> {
+  // Not everything in its place is one: `process.once('SIGTERM', sessions.close)`.
+  const isCalled = typeof callback === 'function'
   work.then(
-    (value) => callback && outside(() => callback(null, value)),
-    (error: unknown) => callback && outside(() => callback(error)),
+    (value) => isCalled && outside(() => callback(null, value)),
+    (error: unknown) => isCalled && outside(() => callback(error)),
   )
   return work
 }

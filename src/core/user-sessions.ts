@@ -1,12 +1,13 @@
-import type { Held } from './keeper.js'
+import type { Held, Opened } from './keeper.js'
 
 /** More passes than this find something new each time only if the index is broken. */
 const MAX_PASSES = 50
 
 export interface RevokeUser {
   readonly now: number
-  /** Handles of sessions that stay. */
+  /** Handles of sessions that stay, also under the ids that they are renewed to meanwhile. */
   readonly except: readonly string[]
+  look(handle: string): Promise<Opened>
   list(): Promise<Held[]>
   destroy(held: Held): Promise<Held | undefined>
 }
@@ -16,13 +17,21 @@ export interface RevokeUser {
  * between gives a session a new key but not a new start, so the list is read again until a pass
  * finds nothing that started before the call. The first pass asks no date: clocks of nodes differ.
  */
-export async function revokeAll({ now, except, list, destroy }: RevokeUser): Promise<Held[]> {
+export async function revokeAll(options: RevokeUser): Promise<Held[]> {
+  const { now, except, list, look, destroy } = options
+  const staying = new Set(except)
   const ended: Held[] = []
   let latestStart = now
   for (let pass = 0; pass < MAX_PASSES; pass++) {
-    const found = (await list()).filter(
+    const all = await list()
+    for (const handle of except) {
+      if (all.some(({ identity }) => identity.handle === handle)) continue
+      const opened = await look(handle)
+      if (opened.state === 'live') staying.add(opened.held.identity.handle)
+    }
+    const found = all.filter(
       ({ identity, facts }) =>
-        !except.includes(identity.handle) && (pass === 0 || facts.started <= latestStart),
+        !staying.has(identity.handle) && (pass === 0 || facts.started <= latestStart),
     )
     if (found.length === 0) break
     latestStart = Math.max(latestStart, ...found.map(({ facts }) => facts.started))

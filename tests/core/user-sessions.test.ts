@@ -17,6 +17,7 @@ async function revoke(readings: Held[][], except: string[] = []) {
     now: NOW,
     except,
     list: async () => readings[Math.min(reads++, readings.length - 1)] ?? [],
+    look: async (handle) => ({ state: 'gone', handle }),
     destroy: async (one) => {
       tried.push(one.identity.handle)
       return one.identity.handle.startsWith('gone') ? undefined : one

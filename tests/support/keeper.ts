@@ -30,7 +30,7 @@ export function keeperOf(store: Store, clock: Clock): MadeKeeper {
     inBackground: (work) => void background.push(work),
     onError: (error) => void errors.push(error),
   })
-  return { keeper, errors, settled: async () => void (await Promise.all(background)) }
+  return { keeper, errors, settled: async () => void (await Promise.allSettled(background)) }
 }
 
 /** Two processes on one store; the calls of the first can be watched and held up. */

@@ -4,13 +4,14 @@ import express, { type Express } from 'express'
 import { onTestFinished } from 'vitest'
 import { type SessionManager, type SessionOptions, session } from '../../src/index.js'
 import { CookieClient, FakeClock } from '../../src/testing/index.js'
+import { SECRET } from './secret.js'
 
 /** Data of the sessions in these tests: anything. */
 export interface AnyData {
   [key: string]: unknown
 }
 
-export const SECRET = 'a secret of these tests, of 32 bytes and more'
+export { SECRET }
 
 /** A real server on a free port, which ends with the test. */
 export async function serve(
@@ -54,6 +55,12 @@ export async function serveApp(
   }
   app.use(onError)
   const { origin } = await serve(app)
-  onTestFinished(() => sessions.close())
+  onTestFinished(async () => {
+    const closed = sessions.close()
+    // Streams, and handlers whose client has gone, are waited for by the clock.
+    await clock.advance?.(3 * (options.storeTimeout ?? 2000))
+    // A test of a close() that fails has looked at that itself.
+    await closed.catch(() => {})
+  })
   return { app, origin, sessions, clock, browser: () => new CookieClient(origin, { clock }) }
 }

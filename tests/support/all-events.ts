@@ -1,0 +1,32 @@
+import type { EventName, Events, SessionManager } from '../../src/index.js'
+import type { AnyData } from './serve.js'
+
+const NAMED: Readonly<Record<EventName, true>> = {
+  create: true,
+  commit: true,
+  renew: true,
+  destroy: true,
+  expire: true,
+  'stale-write': true,
+  conflict: true,
+  corrupt: true,
+  reject: true,
+  duplicate: true,
+  error: true,
+  warning: true,
+}
+
+/** The names of all events. The compiler keeps the list complete. */
+export const EVENT_NAMES = Object.keys(NAMED) as EventName[]
+
+/** An event with its name, as `['create', { id, at }]`. */
+export type Told = { [Name in EventName]: readonly [name: Name, event: Events[Name]] }[EventName]
+
+/** Collects every event of a manager from now on. */
+export function allEvents(sessions: Pick<SessionManager<AnyData>, 'on'>): Told[] {
+  const told: Told[] = []
+  for (const name of EVENT_NAMES) {
+    sessions.on(name, (event) => void told.push([name, event] as unknown as Told))
+  }
+  return told
+}
