@@ -9,12 +9,15 @@ export type {
   StaleReason,
 } from './core/events.js'
 export type { Capabilities } from './core/keeper.js'
+export type { ExpressSessionStore } from './core/old-store.js'
 export type {
   Callback,
+  NoReservedNames,
   RegenerateOptions,
   Session,
   SessionCookie,
   SessionMembers,
+  Storable,
 } from './core/session.js'
 export * from './core/session-data.js'
 export type {
@@ -39,11 +42,12 @@ export {
   OptionError,
   type WarningCode,
 } from './errors.js'
+export type { CookieReason, Explanation } from './explanation.js'
 export type { RequestWithSession } from './express-request.js'
 export type { ListedSession } from './manager.js'
 export { type SessionManager, session } from './middleware.js'
 export type { CookieOptions, SessionOptions } from './options.js'
-export type { Explanation, SessionInfo } from './request-session.js'
+export type { SessionInfo } from './request-session.js'
 export { MemoryStore, type MemoryStoreOptions } from './stores/memory.js'
 
 declare global {

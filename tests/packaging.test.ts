@@ -1,45 +1,29 @@
-import { execFile, execFileSync } from 'node:child_process'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-
-const root = fileURLToPath(new URL('..', import.meta.url))
-const temporary = mkdtempSync(join(tmpdir(), 'coatcheck-packaging-'))
-const project = join(temporary, 'project')
-const installed = join(project, 'node_modules/coatcheck')
-const run = promisify(execFile)
+import { installedProject, type Project, root, SERVE } from './packaging/project.js'
 
 interface Manifest {
   exports: Record<string, { require: { default: string } }>
 }
-let tarball: string
+let project: Project
+let installed: string
+let script: Project['script']
 let manifest: Manifest
 let specifiers: string[]
 
 beforeAll(async () => {
-  execFileSync(process.execPath, [join(root, 'scripts/prepare.mjs'), 'test'], { stdio: 'inherit' })
-  tarball = await pack(root)
-  await install([tarball, await pack(join(root, 'node_modules/cookie'))])
+  project = await installedProject()
+  ;({ installed, script } = project)
   manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as Manifest
   specifiers = Object.keys(manifest.exports)
     .filter((one) => one !== './package.json')
     .map((one) => one.replace(/^\./, 'coatcheck'))
 }, 120_000)
-afterAll(() => rmSync(temporary, { recursive: true }))
+afterAll(() => project.remove())
 
 it('holds the builds and what a reader needs, and nothing else', () => {
   expect(readdirSync(installed).sort()).toEqual(
@@ -108,27 +92,6 @@ it('keeps everything else to itself', async () => {
   expect(new Set(stdout.trim().split('\n'))).toEqual(new Set(['ERR_PACKAGE_PATH_NOT_EXPORTED']))
 })
 
-/** Serves two requests of one visitor, and says what the second one saw. */
-const SERVE = `
-  const { createServer } = require('node:http')
-  const { once } = require('node:events')
-  async function serve({ session }, store) {
-    const sessions = session({ secret: 'x'.repeat(32), store })
-    const server = createServer((req, res) => sessions(req, res, () => {
-      const { session: current } = sessions.of(req)
-      current.views = (current.views ?? 0) + 1
-      res.end(String(current.views))
-    }))
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    const url = 'http://127.0.0.1:' + server.address().port
-    const first = await fetch(url)
-    const [cookie] = first.headers.getSetCookie()[0].split(';')
-    const second = await fetch(url, { headers: { cookie } })
-    console.log(await first.text(), await second.text())
-    server.close()
-    server.closeAllConnections()
-  }`
-
 it('works as CommonJS alone, in a tool that cannot load ES modules', async () => {
   const { stdout, stderr } = await script(
     'tool.cjs',
@@ -179,7 +142,7 @@ it('passes publint', async () => {
 })
 
 it('has the right types under every kind of resolution', async () => {
-  const analysis = await checkPackage(createPackageFromTarballData(readFileSync(tarball)))
+  const analysis = await checkPackage(createPackageFromTarballData(readFileSync(project.tarball)))
   expect(analysis.types).toMatchObject({ kind: 'included' })
   expect('problems' in analysis && analysis.problems).toEqual([])
 }, 60_000)
@@ -191,42 +154,6 @@ function commonJsFiles(): Record<string, string> {
     return [specifier, join(installed, entry.require.default)]
   })
   return Object.fromEntries(files) as Record<string, string>
-}
-
-/** Runs a file in the project. One that does not end by itself is killed, and fails. */
-function script(name: string, text: string): Promise<{ stdout: string; stderr: string }> {
-  writeFileSync(join(project, name), text)
-  const env = { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'development' }
-  return run(process.execPath, [name], { cwd: project, env, timeout: 15_000 })
-}
-
-async function pack(folder: string): Promise<string> {
-  const { stdout } = await npm(
-    ['pack', folder, '--json', '--ignore-scripts', '--pack-destination', temporary],
-    root,
-  )
-  const [packed] = JSON.parse(stdout) as [{ filename: string }]
-  return join(temporary, packed.filename)
-}
-
-/** Into an empty project, with an empty cache and no network: what is needed has to be there. */
-async function install(tarballs: string[]): Promise<void> {
-  mkdirSync(project)
-  writeFileSync(join(project, 'package.json'), '{ "name": "project", "private": true }')
-  const cache = join(temporary, 'cache')
-  await npm(
-    ['install', '--offline', '--no-audit', '--no-fund', '--cache', cache, ...tarballs],
-    project,
-  )
-  if (!existsSync(installed)) throw new Error('npm installed nothing.')
-}
-
-function npm(args: string[], cwd: string) {
-  const script = process.env.npm_execpath
-  const options = { cwd, encoding: 'utf8', shell: process.platform === 'win32' } as const
-  return script && /\.c?js$/.test(script)
-    ? run(process.execPath, [script, ...args], { ...options, shell: false })
-    : run('npm', args, options)
 }
 
 function filesOf(folder: string): string[] {

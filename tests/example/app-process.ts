@@ -9,6 +9,8 @@ import { onTestFinished } from 'vitest'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 export const SERVER = join(root, 'examples/app/server.js')
+export const WS_SERVER = join(root, 'examples/ws/server.js')
+export const SOCKET_IO_SERVER = join(root, 'examples/socket-io/server.js')
 
 /** The example in a process of its own, as `npm start` runs it. */
 export interface AppProcess {
@@ -23,6 +25,8 @@ export interface AppOptions {
   data: string
   /** @default a free one */
   port?: number
+  /** @default the app */
+  script?: string
   /** Drops its log, where the test makes it fail. @default false */
   quiet?: boolean
 }
@@ -42,9 +46,9 @@ export async function startApp(options: AppOptions): Promise<AppProcess> {
 }
 
 /** One running example for a whole file: what `beforeAll` calls, and what it gives `afterAll`. */
-export async function sharedApp() {
+export async function sharedApp(script = SERVER) {
   const data = makeFolder()
-  const app = await launchApp({ data })
+  const app = await launchApp({ data, script })
   const close = async () => {
     await app.stop()
     removeFolder(data)
@@ -62,8 +66,13 @@ function removeFolder(path: string): void {
 }
 
 /** Starts the example and waits until it says where it is. */
-async function launchApp({ data, port = 0, quiet = false }: AppOptions): Promise<AppProcess> {
-  const child = spawn(process.execPath, [SERVER], {
+async function launchApp({
+  data,
+  port = 0,
+  script = SERVER,
+  quiet = false,
+}: AppOptions): Promise<AppProcess> {
+  const child = spawn(process.execPath, [script], {
     env: { ...process.env, PORT: String(port), COATCHECK_DATA: data, HOST: '127.0.0.1' },
     stdio: ['ignore', 'pipe', quiet ? 'ignore' : 'inherit'],
   })

@@ -24,7 +24,7 @@ session({ secret, cookie: { maxAge: 60_000 } })
 session({ secret, idleTimeout: true })
 // @ts-expect-error TS2322: one of three
 session({ secret, concurrency: 'last' })
-// @ts-expect-error TS2739: a store has five methods
+// @ts-expect-error TS2322: a store has five methods, and one of express-session has destroy
 session({ secret, store: new Map() })
 
 const cookie: CookieOptions = { name: 'sid', path: '/', priority: 'high', persistent: true }
