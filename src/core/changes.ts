@@ -28,6 +28,19 @@ export function narrowed(base: Base, kept: (key: string) => boolean): Base {
   return { loaded: part(base.loaded), untouched: part(base.untouched) }
 }
 
+/** What was just written: no handler has its objects. */
+export function storedBase(held: Base): Base {
+  return {
+    ...(held.text === undefined ? {} : { text: held.text }),
+    get loaded() {
+      return held.untouched
+    },
+    get untouched() {
+      return held.untouched
+    },
+  }
+}
+
 /**
  * What changed since `base`. Changes deep inside a value are seen; the order of keys and a value
  * that was set back are no changes. Each value is encoded once at most.

@@ -8,6 +8,11 @@ export interface Clock {
   /** Runs `run` once after `ms` milliseconds. Must never keep the process alive. */
   setTimeout(run: () => void, ms: number): unknown
   clearTimeout(timer: unknown): void
+  /**
+   * Waits before another try, for who has lost a race: a few ms of the machine's time, which nobody
+   * has to move. A test that decides who runs next puts its own in place.
+   */
+  pause?(ms: number): PromiseLike<unknown>
 }
 
 /** The clock of the machine. Its timers are unref'd. */

@@ -9,6 +9,7 @@ import {
   narrowed,
   plainAfter,
   sameMember,
+  storedBase,
 } from './changes.js'
 import type { CommitState } from './commit-plan.js'
 import { type Held, type Identity, namesOf, type Opened } from './keeper.js'
@@ -49,8 +50,8 @@ export class SessionState {
   #own: number | null | undefined
   /** Names the session that the request came with in events. */
   readonly #presented: { readonly id?: string; readonly user?: string }
-  /** The handle under which the session of a superseded id goes on: a logout ends it too. */
-  readonly successor: string | undefined
+  /** A handle that leads to where the session goes on, if it does: a logout ends that too. */
+  successor: string | undefined
   asked: CommitState['asked'] = 'nothing'
   /** The same user has proved itself again. */
   authenticated = false
@@ -312,6 +313,8 @@ export class SessionState {
 
   /** The record turned out to have ended. What the handler sets from now on goes nowhere. */
   end(): void {
+    // Or it was renewed by another request.
+    this.successor = this.#held?.identity.handle ?? this.successor
     this.#stored = 'ended'
     this.#held = undefined
   }
@@ -379,19 +382,6 @@ export function checkLifetime(ms: number | null | undefined): number | undefined
   throw new OptionError(
     'session.cookie.maxAge takes milliseconds above 0, up to a hundred years, or undefined for the settings.',
   )
-}
-
-/** What was just written: no handler has its objects. */
-function storedBase(held: Held): Base {
-  return {
-    text: held.text,
-    get loaded() {
-      return held.untouched
-    },
-    get untouched() {
-      return held.untouched
-    },
-  }
 }
 
 function presentedBy(start: Start): { readonly id?: string; readonly user?: string } {

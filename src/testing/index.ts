@@ -1,7 +1,9 @@
 export type {
   Clause,
+  Interruption,
   OptionalCapability,
   OptionalHook,
+  Predecessor,
   StoreHarness,
   StoreUnderTest,
   TestRunner,
@@ -16,3 +18,13 @@ export {
 } from './cookie-client.js'
 export { CookieJar, type JarCookie } from './cookie-jar.js'
 export { FAKE_CLOCK_START, FakeClock } from './fake-clock.js'
+export {
+  type Concurrent,
+  type Explored,
+  explore,
+  replay,
+  type Scenario,
+  search,
+} from './schedule/explore.js'
+export { ScheduleFailure } from './schedule/failure.js'
+export { Turnstile } from './schedule/turnstile.js'

@@ -67,6 +67,35 @@ describe('a regenerate() in parallel that was faster', () => {
     expect((await visitor.get('/')).json()).toEqual({})
   })
 
+  it.each(['reload', 'save', 'update'] as const)(
+    'does not make a logout miss that has been told that its session goes on elsewhere: by %s()',
+    async (how) => {
+      const [inside, go] = [gate(), gate()]
+      const { browser, origin, sessions } = await serveApp((app, all) => {
+        routes(app, all)
+        app.get('/slow-logout', async (req, res) => {
+          const { session } = all.of(req)
+          session.seen = true
+          inside.open()
+          await go.opened
+          const asked = how === 'update' ? session.update(() => {}) : session[how]()
+          const code = await asked.catch((error: { code: string }) => error.code)
+          await session.destroy()
+          res.json(code)
+        })
+      })
+      const visitor = browser()
+      await visitor.get('/login')
+      const logout = browser().get('/slow-logout', copyOf(visitor, origin))
+      await inside.opened
+      await visitor.get('/regenerate')
+      go.open()
+      expect((await logout).json()).toBe('ERR_GONE')
+      expect((await logout).setCookies).toEqual([expect.stringContaining('Max-Age=0')])
+      expect(await sessions.list(1)).toEqual([])
+    },
+  )
+
   it('does not make revoke() say that it has ended what lives on', async () => {
     const inner = new MemoryStore()
     const store = new WatchedStore(inner)
