@@ -13,13 +13,12 @@ import type {
   StoreReport,
   Sweepable,
 } from '../core/store.js'
-import { CoatcheckError } from '../errors.js'
 import { DurableFiles } from './internal/durable-files.js'
 import { FileLayout, hashName, isHashName, shardFiles } from './internal/file-layout.js'
 import { clearLeftover } from './internal/file-leftovers.js'
 import { FileLocks } from './internal/file-lock.js'
 import type { FileSystem } from './internal/file-system.js'
-import { codeOf, storeError } from './internal/file-system.js'
+import { codeOf, isFull, storeError } from './internal/file-system.js'
 import { FileUserIndex } from './internal/file-user-index.js'
 import type { RecordFile } from './internal/record-file.js'
 import { decodeRecordFile, encodeRecordFile } from './internal/record-file.js'
@@ -52,7 +51,7 @@ type Found = RecordFile | 'unreadable' | undefined
  * one record happens one after the other.
  *
  * It keeps nothing open and runs no timer. A file that it cannot understand counts as absent, is
- * reported as an `error`, and stays where it is.
+ * reported as `unreadable`, and stays where it is.
  *
  * Errors: `ERR_STORE` with the system's error as its `cause`, after which nothing has changed.
  */
@@ -88,9 +87,7 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
       const found = await this.#read(path)
       if (found === undefined) return undefined
       if (found === 'unreadable') {
-        const message = 'FileStore: a file holds no record of this version'
-        const error = new CoatcheckError('ERR_STORE', message, { op: 'load', store: 'FileStore' })
-        this.#reports.send({ type: 'error', op: 'load', error })
+        this.#reports.send({ type: 'unreadable', key })
         return undefined
       }
       if (this.#isLive(found)) return { text: found.body.toString(), expiresAt: found.expiresAt }
@@ -214,7 +211,7 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
     })
   }
 
-  /** Reports `expired`, and `error` for what failed although the operation succeeded. */
+  /** Reports `expired`, `unreadable`, and `error` for what failed although the operation succeeded. */
   onReport(listener: (report: StoreReport) => void): () => void {
     return this.#reports.listen(listener)
   }
@@ -243,15 +240,38 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
   }
 
   /** Removes the record if it still is expired: a touch may have come first. */
-  #expire(path: string): Promise<boolean> {
-    return this.#locks.run(path, async ({ confirm }) => {
-      const found = await this.#read(path)
-      if (found === undefined || found === 'unreadable' || this.#isLive(found)) return false
-      await confirm()
-      if (!(await this.#files.remove(path))) return false
-      await this.#afterEnd(found, path, undefined)
-      return true
-    })
+  async #expire(path: string): Promise<boolean> {
+    try {
+      return await this.#locks.run(path, async ({ confirm }) => {
+        const found = await this.#read(path)
+        if (found === undefined || found === 'unreadable' || this.#isLive(found)) return false
+        await confirm()
+        if (!(await this.#files.remove(path))) return false
+        await this.#afterEnd(found, path, undefined)
+        return true
+      })
+    } catch (error) {
+      if (!isFull(error)) throw error
+      return await this.#expireWithoutLock(path)
+    }
+  }
+
+  /**
+   * A lock is a file, for which a full disk has no room, and what has expired has to make some. The
+   * record is taken out of its place first and looked at then: nobody can change it any more. Its
+   * index entry waits for the next sweep.
+   */
+  async #expireWithoutLock(path: string): Promise<boolean> {
+    const aside = await this.#files.setAside(path)
+    if (aside === undefined) return false
+    const found = decodeRecordFile((await this.#files.read(aside)) ?? Buffer.alloc(0))
+    if (found === undefined || found.expiresAt > this.#clock.now()) {
+      await this.#files.putBack(aside, path)
+      return false
+    }
+    await this.#files.remove(aside)
+    this.#reports.send({ type: 'expired', key: found.key, text: found.body.toString() })
+    return true
   }
 
   /** An expired record was removed, or overwritten by one of `nextUser`. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { can } from '../core/store.js'
+import { background } from './conformance/background.js'
 import type { ClauseTest, ClauseTests } from './conformance/clause.js'
 import { contention } from './conformance/contention.js'
 import { garbage } from './conformance/garbage.js'
@@ -14,8 +15,12 @@ import { isolation } from './conformance/isolation.js'
 import { keysAndTexts } from './conformance/keys-and-texts.js'
 import { lifetimes } from './conformance/lifetimes.js'
 import { merging } from './conformance/merging.js'
+import { outages } from './conformance/outages.js'
 import { roundTrips } from './conformance/round-trips.js'
+import { schedules } from './conformance/schedules.js'
 import { settling } from './conformance/settling.js'
+import { skew } from './conformance/skew.js'
+import { succession } from './conformance/succession.js'
 import { sweeping } from './conformance/sweeping.js'
 import { startTrial } from './conformance/trial.js'
 import { users } from './conformance/users.js'
@@ -26,13 +31,18 @@ const CLAUSES: readonly ClauseTests[] = [
   ...contention,
   ...merging,
   ...lifetimes,
+  ...outages,
+  ...background,
   ...settling,
   ...keysAndTexts,
   ...isolation,
   ...users,
   ...sweeping,
+  ...skew,
   ...garbage,
+  ...succession,
   ...roundTrips,
+  ...schedules,
 ]
 
 const CAPABILITIES: readonly string[] = [
@@ -61,6 +71,11 @@ const CAPABILITIES: readonly string[] = [
  *     plant: 'nobody else gets at the memory',
  *     trips: 'there is no backend to wait for',
  *     processes: 'the memory is of one process',
+ *     outage: 'the memory is always there',
+ *     blackHole: 'the memory answers at once',
+ *     exits: 'it opens nothing',
+ *     skewed: 'the memory is of one machine',
+ *     predecessor: 'it replaces no other package',
  *   },
  * })
  * ```

@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { utimesSync } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { StoreReport } from '../../src/core/store.js'
 import { FileStore } from '../../src/stores/file.js'
 import {
   answerOf,
@@ -13,6 +12,7 @@ import {
   startProcess,
   watchedLocks,
 } from './file-folder.js'
+import { killAndLook } from './file-killing.js'
 
 const later = Date.UTC(2100, 0, 1)
 const folders: { remove(): void }[] = []
@@ -28,21 +28,8 @@ afterEach(() => {
 })
 
 describe('a killed process on the folder of a FileStore', () => {
-  it('leaves only whole records, twenty times over', { timeout: 120_000 }, async () => {
-    const path = aFolder()
-    const keys = Array.from({ length: 200 }, (_, i) => `key-${i}`)
-    for (let round = 0; round < 20; round += 1) {
-      const { child, lines } = startProcess(path, { type: 'hammer', keys, expiresAt: later })
-      const enough = 1 + Math.floor(Math.random() * 199)
-      let written = 0
-      lines.on('line', () => {
-        written += 1
-        if (written === enough) child.kill('SIGKILL')
-      })
-      expect(await once(child, 'exit')).toEqual([null, 'SIGKILL'])
-      await expectWhole(path, keys)
-    }
-    await expectWritable(path, keys)
+  it('leaves only whole records, four times over', async () => {
+    await killAndLook(aFolder(), 4)
   })
 
   it('holds no lock for ever', async () => {
@@ -102,33 +89,4 @@ describe('a killed process on the folder of a FileStore', () => {
     await killed(child)
     expect(await waiting).toBe(true)
   })
-
-  async function expectWhole(path: string, keys: string[]) {
-    const store = new FileStore({ path })
-    const reports: StoreReport[] = []
-    store.onReport((report) => reports.push(report))
-    const users = new Map<string, string[]>()
-    const check = async (key: string) => {
-      const stored = await store.load(key)
-      if (stored === undefined) return
-      const { round, pad, end } = JSON.parse(stored.text)
-      expect([pad.length, end]).toEqual([3000, round])
-      const header = (await fs.readFile(recordPath(path, key), 'utf8')).split('\n', 1)[0]!
-      const { user } = JSON.parse(header)
-      if (user !== undefined) users.set(user, [...(users.get(user) ?? []), key])
-    }
-    await Promise.all(keys.map(check))
-    expect(reports).toEqual([])
-    for (const user of ['user-1', 'user-2']) {
-      expect((await store.keysOfUser(user)).sort()).toEqual((users.get(user) ?? []).sort())
-    }
-  }
-
-  async function expectWritable(path: string, keys: string[]) {
-    const store = new FileStore({ path })
-    const entry = { text: '{}', expiresAt: later }
-    await Promise.all(keys.map((key) => store.destroy(key)))
-    const created = await Promise.all(keys.map((key) => store.create(key, entry)))
-    expect(created.every(Boolean)).toBe(true)
-  }
 })

@@ -72,6 +72,38 @@ export function startProcess(folder: string, job: { type: string; [detail: strin
   return { child, lines }
 }
 
+/** The exit code of a process that ends by itself; null if it had to be killed. */
+export async function exitOf({ child }: ReturnType<typeof startProcess>): Promise<number | null> {
+  const [code] = await once(child, 'exit', { signal: AbortSignal.timeout(15_000) }).catch(() => {
+    child.kill('SIGKILL')
+    return [null]
+  })
+  return code
+}
+
+/** The real file system, of which nothing comes back from `fall` on until `speak`. */
+export function silentFileSystem(): { fs: FileSystem; fall(): void; speak(): void } {
+  let silence: ReturnType<typeof gate> | undefined
+  const functions = Object.entries(fs).filter(([, run]) => typeof run === 'function')
+  const waiting = functions.map(([name, run]) => [
+    name,
+    async (...args: unknown[]) => {
+      await silence?.opened
+      return Reflect.apply(run as (...args: unknown[]) => unknown, fs, args)
+    },
+  ])
+  return {
+    fs: Object.fromEntries(waiting) as unknown as FileSystem,
+    fall() {
+      silence = gate()
+    },
+    speak() {
+      silence?.open()
+      silence = undefined
+    },
+  }
+}
+
 /** Kills the process at whatever it is doing. */
 export async function killed(child: ChildProcess): Promise<void> {
   const exit = once(child, 'exit')

@@ -14,6 +14,37 @@ const jobs = {
     say(JSON.stringify(await runProgram(new FileStore({ path, clock }), program)))
   },
 
+  /** The same on a store of memory, under the clock of the machine. */
+  async memory({ program }) {
+    const { runProgram } = await import(new URL('testing/index.js', base))
+    const { MemoryStore } = await import(new URL('stores/memory.js', base))
+    say(JSON.stringify(await runProgram(new MemoryStore(), program)))
+  },
+
+  /** Serves two requests with sessions; then its server closes, and the sessions stay open. */
+  async sessions({ kind }) {
+    const { createServer } = await import('node:http')
+    const { once } = await import('node:events')
+    const { session, MemoryStore } = await import(new URL('index.js', base))
+    const secret = 'a secret of these tests, of 32 bytes and more'
+    const store = kind === 'memory' ? new MemoryStore() : new FileStore({ path })
+    const sessions = session({ secret, store })
+    const server = createServer((req, res) => {
+      sessions(req, res, () => {
+        if (req.url === '/set') req.session.n = 1
+        res.end(JSON.stringify(req.session))
+      })
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const origin = `http://127.0.0.1:${server.address().port}`
+    const set = await fetch(`${origin}/set`)
+    const cookie = set.headers.getSetCookie()[0].split(';')[0]
+    const page = await fetch(origin, { headers: { cookie, connection: 'close' } })
+    say(await page.text())
+    server.close()
+    server.closeAllConnections()
+  },
+
   /** Writes 200 records in parallel, over and over, until it is killed. */
   async hammer({ keys, expiresAt }) {
     // A killed process loses nothing that it has handed to the system, so no fsync is needed here.

@@ -1,4 +1,4 @@
-import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -6,13 +6,16 @@ import type { StoreReport } from '../../src/core/store.js'
 import { FileStore } from '../../src/stores/file.js'
 import type { FileSystem } from '../../src/stores/internal/file-system.js'
 import { FakeClock, testStore } from '../../src/testing/index.js'
+import { ahead } from '../testing/reference-store.js'
 import {
   answerOf,
+  exitOf,
   fileSystem,
   freshFolder,
   gate,
   leftovers,
   recordPath,
+  silentFileSystem,
   startProcess,
   systemError,
   watchedLocks,
@@ -26,8 +29,11 @@ testStore({ describe, it }, 'FileStore', {
     const other = freshFolder()
     const clock = new FakeClock()
     const { path } = folder
+    mkdirSync(`${path}.real`)
+    lead(path, `${path}.real`)
+    const { fs: files, fall, speak } = silentFileSystem()
     return {
-      store: new FileStore({ path, clock }),
+      store: new FileStore({ path, clock }, files),
       clock,
       advance: (ms) => clock.advance(ms),
       another: () => new FileStore({ path, clock }),
@@ -38,14 +44,31 @@ testStore({ describe, it }, 'FileStore', {
         const answers = await Promise.all(jobs.map((job) => answerOf(startProcess(path, job))))
         return answers.map((answer) => JSON.parse(answer))
       },
+      outage: {
+        begin: () => lead(path, '/dev/null'),
+        end: () => lead(path, `${path}.real`),
+      },
+      blackHole: { begin: fall, end: speak },
+      exits: (program) =>
+        exitOf(startProcess(path, { type: 'program', program, now: clock.now() })),
+      skewed: (ms) => new FileStore({ path, clock: ahead(clock, ms) }),
       dispose: () => {
         folder.remove()
         other.remove()
       },
     }
   },
-  lacks: { trips: 'there is no server to wait for' },
+  lacks: {
+    trips: 'there is no server to wait for',
+    predecessor: 'its files are its own',
+  },
 })
+
+/** Has a path lead somewhere else, in one step. */
+function lead(path: string, to: string): void {
+  symlinkSync(to, `${path}.next`)
+  renameSync(`${path}.next`, path)
+}
 
 const folders: { remove(): void }[] = []
 
@@ -131,9 +154,7 @@ describe('the files of FileStore', () => {
     await fs.writeFile(file, bytes)
     const reports = reportsOf(store)
     expect(await store.load('k')).toBeUndefined()
-    expect(reports).toEqual([
-      { type: 'error', op: 'load', error: expect.objectContaining({ code: 'ERR_STORE' }) },
-    ])
+    expect(reports).toEqual([{ type: 'unreadable', key: 'k' }])
     const entry = { text: 'x', expiresAt: later }
     expect(await store.create('k', entry)).toBe(false)
     expect(await store.replace('k', entry, { text: '{}', expiresAt: later })).toBe('gone')
@@ -330,6 +351,40 @@ describe('sweeping a FileStore', () => {
     expect(readdirSync(`${path}/users`)).toEqual([])
   })
 
+  it('makes room where the disk has none for a lock', async () => {
+    const path = aFolder()
+    const clock = new FakeClock()
+    const store = new FileStore({ path, clock }, fileSystem({ open: openWithoutLocks }))
+    await store.create('k', { text: 'old', expiresAt: clock.now() + 1000 })
+    await store.create('l', { text: 'new', expiresAt: later })
+    const reports = reportsOf(store)
+    await clock.advance(1000)
+    expect(await store.sweep()).toBe(1)
+    expect(reports).toEqual([{ type: 'expired', key: 'k', text: 'old' }])
+    expect(await store.load('l')).toBeDefined()
+    expect(leftovers(path)).toEqual([])
+  })
+
+  it('puts back what is live after all, where the disk has no room for a lock', async () => {
+    const path = aFolder()
+    const clock = new FakeClock()
+    const ahead = new FakeClock(clock.now() + 5000)
+    const store = new FileStore({ path, clock })
+    await store.create('k', { text: '{}', expiresAt: clock.now() + 1000 })
+    // The touch comes right after the sweep has seen the expired record.
+    const rename: FileSystem['rename'] = async (from, to) => {
+      if (String(to).endsWith('.tmp')) expect(await store.touch('k', later)).toBe(true)
+      await fs.rename(from, to)
+    }
+    const full = new FileStore(
+      { path, clock: ahead },
+      fileSystem({ open: openWithoutLocks, rename }),
+    )
+    expect(await full.sweep()).toBe(0)
+    expect(await store.load('k')).toEqual({ text: '{}', expiresAt: later })
+    expect(leftovers(path)).toEqual([])
+  })
+
   it('keeps fresh temporary files and the locks of the living', async () => {
     const path = aFolder()
     const store = new FileStore({ path })
@@ -400,4 +455,10 @@ function failingOpen(code: string, at: 'open' | 'writeFile' | 'sync'): FileSyste
     if (isTemp && at !== 'open') handle[at] = () => Promise.reject(systemError(code))
     return handle
   }
+}
+
+/** An `open` on a disk that has no room for another lock. */
+const openWithoutLocks: FileSystem['open'] = async (file, ...rest) => {
+  if (String(file).endsWith('.lock')) throw systemError('ENOSPC')
+  return await fs.open(file, ...rest)
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { StoreReport } from '../../src/core/store.js'
 import { MemoryStore } from '../../src/stores/memory.js'
 import { FakeClock, testStore } from '../../src/testing/index.js'
+import { exitOf, startProcess } from './file-folder.js'
 
 testStore({ describe, it }, 'MemoryStore', {
   open() {
@@ -13,12 +14,17 @@ testStore({ describe, it }, 'MemoryStore', {
       advance: (ms) => clock.advance(ms),
       another: () => store,
       elsewhere: () => new MemoryStore({ clock }),
+      exits: (program) => exitOf(startProcess('', { type: 'memory', program })),
     }
   },
   lacks: {
     plant: 'nobody else gets at the memory',
     trips: 'there is no backend to wait for',
     processes: 'the memory is of one process',
+    outage: 'the memory is always there',
+    blackHole: 'the memory answers at once',
+    skewed: 'the memory is of one machine',
+    predecessor: 'its records are gone with their process',
   },
 })
 

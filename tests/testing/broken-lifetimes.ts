@@ -19,7 +19,7 @@ export const brokenLifetimes: readonly BrokenStore[] = [
           if (this.live(key)) this.put(key, entry)
           return 'replaced'
         })
-        this.#last = result
+        this.#last = result.catch(() => {})
         return result
       }
     },
@@ -34,7 +34,7 @@ export const brokenLifetimes: readonly BrokenStore[] = [
         return this.row(key)
       }
     },
-    ['S2', 'S3', 'S8'],
+    ['S2', 'S3', 'S8', 'S20', 'S22'],
   ),
   broken(
     'S7',
@@ -44,7 +44,7 @@ export const brokenLifetimes: readonly BrokenStore[] = [
         return row.expiresAt + 60_000 > this.clock.now()
       }
     },
-    ['S1', 'S2', 'S3', 'S5', 'S8', 'S16', 'S17', 'S19', 'S21'],
+    ['S1', 'S2', 'S3', 'S5', 'S8', 'S11', 'S16', 'S17', 'S19', 'S20', 'S21', 'S22'],
   ),
   broken(
     'S7',

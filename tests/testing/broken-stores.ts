@@ -1,6 +1,7 @@
 import type { Entry, Replaced, Stored } from '../../src/core/store.js'
 import { brokenAnswers } from './broken-answers.js'
 import { brokenLifetimes } from './broken-lifetimes.js'
+import { brokenOutages } from './broken-outages.js'
 import { type BrokenStore, broken, brokenWrites } from './broken-writes.js'
 import { ReferenceStore, type Row } from './reference-store.js'
 
@@ -48,6 +49,7 @@ export const brokenStores: readonly BrokenStore[] = [
   ...brokenWrites,
   ...brokenLifetimes,
   ...brokenAnswers,
+  ...brokenOutages,
   {
     clause: 'S16',
     defect: 'ignores the prefix',
@@ -69,7 +71,7 @@ export const brokenStores: readonly BrokenStore[] = [
         return swept
       }
     },
-    ['S19', 'S21'],
+    ['S11', 'S19', 'S21'],
   ),
   broken('S17', 'does not look whether a key is live', indexed(false, true), ['S2', 'S18', 'S19']),
   broken('S17', 'does not index the user of a replace', indexed(true, false), []),
@@ -162,7 +164,7 @@ export const brokenStores: readonly BrokenStore[] = [
         return keys.length
       }
     },
-    ['S21'],
+    ['S20', 'S21'],
   ),
   broken(
     'S19',
@@ -289,6 +291,7 @@ export const brokenStores: readonly BrokenStore[] = [
         return kept === undefined ? undefined : (JSON.parse(kept) as Row)
       }
     },
+    ['S22'],
   ),
   broken(
     'S21',
@@ -319,6 +322,7 @@ export const brokenStores: readonly BrokenStore[] = [
         return super.destroy(key)
       }
     },
+    ['S9', 'S10'],
   ),
   broken(
     'S23',
@@ -392,5 +396,15 @@ export const brokenStores: readonly BrokenStore[] = [
         await this.place.trip()
       }
     },
+  ),
+  broken(
+    'S24',
+    'compares nothing once another instance has deleted a key of the data',
+    class extends ReferenceStore {
+      override same(row: Row, seen: Stored): boolean {
+        return super.same(row, seen) || row.text.length < seen.text.length
+      }
+    },
+    ['S22'],
   ),
 ]

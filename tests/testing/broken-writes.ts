@@ -34,7 +34,7 @@ export const brokenWrites: readonly BrokenStore[] = [
         return true
       }
     },
-    ['S14'],
+    ['S14', 'S22'],
   ),
   broken(
     'S1',
@@ -83,7 +83,7 @@ export const brokenWrites: readonly BrokenStore[] = [
         return true
       }
     },
-    ['S2', 'S7', 'S8', 'S17'],
+    ['S2', 'S7', 'S8', 'S17', 'S20'],
   ),
   broken(
     'S2',
@@ -120,7 +120,7 @@ export const brokenWrites: readonly BrokenStore[] = [
         return row !== undefined
       }
     },
-    ['S7'],
+    ['S7', 'S20'],
   ),
   broken(
     'S2',
@@ -192,7 +192,7 @@ export const brokenWrites: readonly BrokenStore[] = [
         return true
       }
     },
-    ['S6', 'S17'],
+    ['S6', 'S17', 'S22'],
   ),
   broken(
     'S4',
@@ -249,7 +249,7 @@ export const brokenWrites: readonly BrokenStore[] = [
         throw new Error('not found')
       }
     },
-    ['S12', 'S13', 'S21'],
+    ['S12', 'S13', 'S21', 'S22'],
   ),
   broken(
     'S5',
@@ -298,7 +298,7 @@ export const brokenWrites: readonly BrokenStore[] = [
         return this.live(key) !== undefined
       }
     },
-    ['S8', 'S19'],
+    ['S8', 'S19', 'S20'],
   ),
   broken(
     'S3',
@@ -320,7 +320,7 @@ export const brokenWrites: readonly BrokenStore[] = [
         return super.replace(key, { ...entry, expiresAt }, seen)
       }
     },
-    ['S7', 'S8', 'S17', 'S19'],
+    ['S7', 'S8', 'S17', 'S19', 'S20'],
   ),
   broken(
     'S4',
@@ -348,7 +348,7 @@ export const brokenWrites: readonly BrokenStore[] = [
         return live
       }
     },
-    ['S14', 'S17', 'S18', 'S19', 'S21'],
+    ['S10', 'S14', 'S17', 'S18', 'S19', 'S21'],
   ),
   broken(
     'S5',
@@ -363,7 +363,7 @@ export const brokenWrites: readonly BrokenStore[] = [
         return super.destroy(key)
       }
     },
-    ['S2', 'S4', 'S18', 'S21'],
+    ['S2', 'S4', 'S9', 'S18', 'S21'],
   ),
 ]
 

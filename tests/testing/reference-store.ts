@@ -25,10 +25,16 @@ export interface Row {
 export class Place {
   readonly rows = new Map<string, string>()
   trips = 0
+  /** During an outage every trip fails. */
+  down = false
+  /** While somebody holds it, no trip comes to its end. */
+  silence: Promise<void> | undefined
 
   async trip(): Promise<void> {
     this.trips++
     await undefined
+    if (this.down) throw new Error('connection refused')
+    await this.silence
   }
 }
 
@@ -127,7 +133,7 @@ export class ReferenceStore implements Store, Sweepable, Enumerable, ByUser {
   row(key: string): Row | undefined {
     try {
       const row: unknown = JSON.parse(this.place.rows.get(this.prefix + key) ?? '')
-      return isRow(row) ? row : undefined
+      return isRow(row) ? row : rowOfOld(row)
     } catch {
       return undefined
     }
@@ -153,6 +159,13 @@ function isRow(value: unknown): value is Row {
   return typeof text === 'string' && Number.isFinite(expiresAt) && named
 }
 
+/** What the package wrote that this store replaces: the session itself, and whole seconds. */
+function rowOfOld(value: unknown): Row | undefined {
+  const { sess, expires } = (value ?? {}) as Partial<Record<string, unknown>>
+  if (typeof sess !== 'object' || sess === null || typeof expires !== 'number') return undefined
+  return { text: JSON.stringify(sess), expiresAt: expires * 1000 }
+}
+
 /** The harness of a store in the manner of {@link ReferenceStore}, with everything to offer. */
 export function harnessOf(
   make: (setting: Setting) => Store,
@@ -162,20 +175,78 @@ export function harnessOf(
     const clock = new FakeClock()
     const place = new Place()
     const setting = { place, clock, prefix: 'sess:' }
+    const row = (key: string) => setting.prefix + key
+    const store = make(setting)
+    let speak = () => {}
     return {
-      store: make(setting),
+      store,
       clock,
       advance: (ms) => clock.advance(ms),
       another: () => make(setting),
       elsewhere: () => make({ place, clock, prefix: 's*:' }),
       plant(key, garbage) {
-        place.rows.set(setting.prefix + key, garbage)
+        place.rows.set(row(key), garbage)
       },
       trips: () => place.trips,
       // Memory is of one process: several instances stand in for several processes.
       processes: (programs) =>
         Promise.all(programs.map((program) => runProgram(make(setting), program))),
+      outage: {
+        begin() {
+          place.down = true
+        },
+        end() {
+          place.down = false
+        },
+      },
+      blackHole: {
+        begin() {
+          place.silence = new Promise((resolve) => {
+            speak = resolve
+          })
+        },
+        end() {
+          speak()
+          place.silence = undefined
+        },
+      },
+      // What would hold a process open does so in this one too.
+      async exits(program) {
+        const before = timers()
+        await runProgram(make(setting), program)
+        return timers() > before ? null : 0
+      },
+      skewed: (ms) => make({ ...setting, clock: ahead(clock, ms) }),
+      predecessor: {
+        forms: ['seconds', 'without a user'],
+        write(form, key, text, expiresAt) {
+          const seconds = { sess: JSON.parse(text), expires: Math.ceil(expiresAt / 1000) }
+          place.rows.set(
+            row(key),
+            JSON.stringify(form === 'seconds' ? seconds : { text, expiresAt }),
+          )
+        },
+        read(key) {
+          const kept = place.rows.get(row(key))
+          return kept === undefined ? undefined : (JSON.parse(kept) as Row).text
+        },
+      },
     }
   }
-  return { ...options, open }
+  // Nothing here takes longer than a few turns of the event loop.
+  return { patience: 10, ...options, open }
+}
+
+/** How many timers would hold this process open. */
+function timers(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+}
+
+/** The same time, on a machine whose clock is `ms` ahead. */
+export function ahead(clock: Clock, ms: number): Clock {
+  return {
+    now: () => clock.now() + ms,
+    setTimeout: (run, after) => clock.setTimeout(run, after),
+    clearTimeout: (timer) => clock.clearTimeout(timer),
+  }
 }

@@ -109,10 +109,28 @@ export class DurableFiles {
     return removed
   }
 
+  /** Takes a file out of its place in one step, for which a full disk has room; undefined: none is there. */
+  async setAside(path: string): Promise<string | undefined> {
+    const aside = tempOf(path)
+    try {
+      await patiently(() => this.#fs.rename(path, aside))
+      return aside
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  /** Puts it back, unless something is in its place by now. */
+  async putBack(aside: string, path: string): Promise<void> {
+    if ((await this.#link(aside, path)) === 'unsupported') await this.#fs.rename(aside, path)
+    else await this.#discard(aside)
+  }
+
   /** When the file was last written, in ms since the epoch; undefined if it is not there. */
   async writtenAt(path: string): Promise<number | undefined> {
     try {
-      return (await this.#fs.stat(path)).mtimeMs
+      return (await patiently(() => this.#fs.stat(path))).mtimeMs
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return undefined
       throw error
@@ -132,7 +150,7 @@ export class DurableFiles {
   }
 
   async #writeTemp(path: string, data: Buffer): Promise<string> {
-    const temp = `${path}.${randomBytes(8).toString('hex')}${TEMP_SUFFIX}`
+    const temp = tempOf(path)
     await this.#writeNew(temp, data, this.#fsync)
     return temp
   }
@@ -165,7 +183,7 @@ export class DurableFiles {
   }
 
   async #makeFolder(path: string): Promise<void> {
-    const first = await this.#fs.mkdir(path, { recursive: true, mode: 0o700 })
+    const first = await patiently(() => this.#fs.mkdir(path, { recursive: true, mode: 0o700 }))
     if (first === undefined) return
     for (let made = path; made.length >= first.length; made = dirname(made)) {
       await this.#settle(made)
@@ -200,4 +218,8 @@ export class DurableFiles {
       if (!['EINVAL', 'ENOTSUP', 'ENOENT'].includes(codeOf(error) ?? '')) this.#onError(error)
     }
   }
+}
+
+function tempOf(path: string): string {
+  return `${path}.${randomBytes(8).toString('hex')}${TEMP_SUFFIX}`
 }

@@ -45,12 +45,15 @@ export function isHashName(name: string): boolean {
   return /^[0-9a-f]{64}$/.test(name)
 }
 
-/** The names in a folder; none if it is not there. */
+/**
+ * The names in a folder; none if it is not there. A file in its place, or in the place of one above
+ * it, is an error: "nobody has a session" must not be the answer of a folder that cannot be read.
+ */
 export async function namesIn(fs: FileSystem, folder: string): Promise<string[]> {
   try {
     return await fs.readdir(folder)
   } catch (error) {
-    if (isNoFolder(error)) return []
+    if (codeOf(error) === 'ENOENT') return []
     throw error
   }
 }
@@ -67,12 +70,13 @@ export async function* shardFiles(
       for await (const { name } of await fs.opendir(folder))
         yield { path: join(folder, name), name }
     } catch (error) {
-      if (!isNoFolder(error)) throw error
+      if (!isNoFolderOfOurs(error)) throw error
     }
   }
 }
 
-function isNoFolder(error: unknown): boolean {
+/** A name in a folder of ours that is none of ours, or gone meanwhile. */
+function isNoFolderOfOurs(error: unknown): boolean {
   const code = codeOf(error)
   return code === 'ENOENT' || code === 'ENOTDIR'
 }

@@ -46,6 +46,12 @@ export function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined
 }
 
+/** Whether the disk, or what its owner may use of it, is full. */
+export function isFull(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
+
 /** Runs it again after a failure that may pass. Any other one, ENOENT first of all, comes at once. */
 export async function patiently<T>(run: () => Promise<T>): Promise<T> {
   for (const pause of PAUSES) {

@@ -47,6 +47,7 @@ export class FileUserIndex {
   /** Every entry with the path of the record it stands for. */
   async *entries(): AsyncGenerator<{ entry: string; record: string }, void, undefined> {
     for (const user of await namesIn(this.#fs, this.#layout.users)) {
+      if (!isHashName(user)) continue
       const folder = join(this.#layout.users, user)
       for (const name of await namesIn(this.#fs, folder)) {
         if (isHashName(name)) {

@@ -33,7 +33,17 @@ export type Clause =
 export type OptionalCapability = 'sweep' | 'entries' | 'keysOfUser'
 
 /** What a harness may lack: a member of {@link StoreUnderTest}. */
-export type OptionalHook = 'another' | 'elsewhere' | 'plant' | 'trips' | 'processes'
+export type OptionalHook =
+  | 'another'
+  | 'elsewhere'
+  | 'plant'
+  | 'trips'
+  | 'processes'
+  | 'outage'
+  | 'blackHole'
+  | 'exits'
+  | 'skewed'
+  | 'predecessor'
 
 /** How the suite gets at the store of an author: what to open, and what cannot be had. */
 export interface StoreHarness {
@@ -77,6 +87,13 @@ export interface StoreHarness {
    * @default 4000
    */
   limit?: number
+
+  /**
+   * How long in ms of the machine the tests of outages wait for an operation before they take it as
+   * unanswered. A client that queues commands while it has no connection costs them this long.
+   * @default 250
+   */
+  patience?: number
 }
 
 /** One open store, with the means to look at it from outside. */
@@ -123,8 +140,58 @@ export interface StoreUnderTest {
    */
   processes?(programs: readonly StoreProgram[]): Promise<unknown[]>
 
+  /**
+   * Takes the backend away and gives it back: what worked is refused. A proxy that drops its
+   * connections and accepts no new ones, or a folder that cannot be opened. Begins also before the
+   * first use of the store, and several times.
+   */
+  outage?: Interruption
+
+  /**
+   * Lets the backend fall silent: connections stay, new ones are accepted, and nothing is answered
+   * until the end. What was sent meanwhile may arrive then, or be lost.
+   */
+  blackHole?: Interruption & {
+    /** After how many ms of the machine the store itself gives up. Absent: it leaves that to the engine. */
+    readonly limit?: number
+  }
+
+  /**
+   * Runs a process that opens a store on the same place, runs the program on it by `runProgram`, and
+   * then has nothing more to do: it closes the client that it has made for the store, if there is
+   * one, leaves the store as it is, and does not call `process.exit`. Gives its exit code, or null
+   * if it had to be killed after some seconds.
+   */
+  exits?(program: StoreProgram): Promise<number | null>
+
+  /** A second store on the same place, on a machine whose clock is `ms` ahead; below 0: behind. */
+  skewed?(ms: number): Awaitable<Store>
+
+  /** The package that this store replaces, on the same place. */
+  predecessor?: Predecessor
+
   /** Clears up after a test, whether it passed or not. */
   dispose?(): Awaitable<void>
+}
+
+/** Something that begins and ends while a store is open. */
+export interface Interruption {
+  begin(): Awaitable<void>
+  /** Resolves when the backend can be reached again; the store may take a moment longer. */
+  end(): Awaitable<void>
+}
+
+/** Another package whose records a store reads, so that a program can change to it and back. */
+export interface Predecessor {
+  /** In what forms it may have left its records: `plain`, `encrypted`, those of older versions. */
+  readonly forms: readonly string[]
+  /** Has the package keep `text`, a session as JSON, until `expiresAt`. */
+  write(form: string, key: string, text: string, expiresAt: number): Awaitable<void>
+  /**
+   * What the package reads under `key`, as JSON; undefined for a miss. Absent: it is not promised
+   * that it reads what this store writes.
+   */
+  read?(key: string): Awaitable<string | undefined>
 }
 
 /** What the suite needs of a test runner: Vitest, node:test, Mocha and Jest fit as they are. */

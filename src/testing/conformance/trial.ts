@@ -12,6 +12,8 @@ export interface Trial {
   readonly realTime: boolean
   readonly maxText: number
   readonly limit: number
+  /** How long an operation is waited for during an outage, in ms of the machine. */
+  readonly patience: number
   /** A life in ms that a test can wait out. */
   readonly shortLife: number
   /** How long before its expiry a record is looked at when it must be live still. */
@@ -25,6 +27,8 @@ export interface Trial {
   /** Lets time pass until a record with this expiry must be a miss. */
   outlive(expiresAt: number): Promise<void>
   another(): Promise<CheckedStore>
+  /** Another one, on a machine whose clock is `ms` ahead. */
+  skewed(ms: number): Promise<CheckedStore>
   elsewhere(): Promise<CheckedStore>
   /** The live record under `key`, whose text must be `text`. */
   expectText(key: string, text: string, store?: CheckedStore): Promise<Stored>
@@ -37,7 +41,8 @@ const HOUR = 60 * 60 * 1000
 
 /** Starts a test on an opened store. */
 export function startTrial(subject: StoreUnderTest, harness: StoreHarness): Trial {
-  const { unit = 1, drift = 0, realTime = false, maxText = 100 * 1024, limit = 4000 } = harness
+  const { unit = 1, drift = 0, realTime = false, maxText = 100 * 1024 } = harness
+  const { limit = 4000, patience = 250 } = harness
   const wrap = (store: Store) => checked(store, limit)
   const store = wrap(subject.store)
   const later = (ms: number) => subject.clock.now() + ms
@@ -54,6 +59,7 @@ export function startTrial(subject: StoreUnderTest, harness: StoreHarness): Tria
     realTime,
     maxText,
     limit,
+    patience,
     shortLife: realTime ? Math.max(2 * unit, 800) : 60_000,
     margin: realTime ? Math.max(unit, 400) : 1,
     later,
@@ -68,6 +74,10 @@ export function startTrial(subject: StoreUnderTest, harness: StoreHarness): Tria
     async another() {
       assert(subject.another)
       return wrap(await subject.another())
+    },
+    async skewed(ms) {
+      assert(subject.skewed)
+      return wrap(await subject.skewed(ms))
     },
     async elsewhere() {
       assert(subject.elsewhere)
