@@ -1,0 +1,3 @@
+import { fuzzEachTarget } from '../fuzz/each-target.js'
+
+fuzzEachTarget(Number(process.env.FUZZ_SECONDS ?? 10))
