@@ -17,6 +17,8 @@ export type CookieReason =
   /** It was needed only after the headers had left. */
   | 'headers-sent'
   | 'store-error'
+  /** The function `cookie` failed, or the manager was closed: an error, and no handler. */
+  | 'refused'
   /** The store failed at load, and `onStoreError` is `'anonymous'`. */
   | 'read-only'
 

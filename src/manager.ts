@@ -19,7 +19,7 @@ import { nameOf } from './core/user.js'
 import { Visit } from './core/visit.js'
 import type { VisitTools } from './core/visit-tools.js'
 import { asError, CoatcheckError, OptionError, type WarningCode } from './errors.js'
-import { type Closing, type Leave, OpenRequests } from './open-requests.js'
+import { type Closing, type Connected, type Leave, OpenRequests } from './open-requests.js'
 import type { Settings } from './options.js'
 import { MemoryStore } from './stores/memory.js'
 import { SweepLoop } from './sweep-loop.js'
@@ -56,6 +56,7 @@ export class Manager<Data extends object = Record<string, unknown>> {
   readonly #sweeps: SweepLoop
   readonly #toldByStore = new Set<string>()
   #started = false
+  #lookedAtStore = false
   #closing: Promise<void> | undefined
   /** No request is inside any more, and none comes in. */
   #isEmpty = false
@@ -137,6 +138,7 @@ export class Manager<Data extends object = Record<string, unknown>> {
    */
   refuseLate(): void {
     if (this.#isEmpty) throw closed()
+    if (!this.#lookedAtStore) this.#lookAtStore()
   }
 
   /** Makes a session outside a request and gives its token: what the cookie would carry. */
@@ -186,7 +188,7 @@ export class Manager<Data extends object = Record<string, unknown>> {
     // Right after regenerate() the session that stays is still stored under its old id.
     const stored = except === undefined ? undefined : this.tools.renewing.get(except)
     const stay = [except, stored].filter((handle) => handle !== undefined)
-    const ended = await this.keeper.revokeUser(name, stay)
+    const ended = await this.keeper.revokeUser(name, stay, this.tools.renewing)
     for (const held of ended) this.emit('destroy', { ...namesOf(held), reason: 'revoked' })
     return ended.length
   }
@@ -236,15 +238,20 @@ export class Manager<Data extends object = Record<string, unknown>> {
   }
 
   /** A request has come in, and `close()` waits for it. */
-  enter(res: Closing): Leave {
+  enter(res: Closing, req: Connected): Leave {
     if (!this.#started) this.#start()
-    return this.#requests.enter(res)
+    return this.#requests.enter(res, req)
   }
 
   /** With the first request, so that a listener of warnings is there. */
   #start(): void {
     this.#started = true
     if (this.keeper.capabilities.sweep) this.#sweeps.start()
+    if (!this.#lookedAtStore) this.#lookAtStore()
+  }
+
+  #lookAtStore(): void {
+    this.#lookedAtStore = true
     const { store } = this.settings
     if (store instanceof CallbackStore) {
       this.warn(

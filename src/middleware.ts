@@ -13,8 +13,7 @@ import type { SessionData } from './core/session-data.js'
 import type { Awaitable } from './core/store.js'
 import { Visit } from './core/visit.js'
 import { asError, OptionError } from './errors.js'
-import type { Explanation } from './explanation.js'
-import { keepRequestCheap } from './http/dictionary.js'
+import type { CookieReason, Explanation } from './explanation.js'
 import { holdResponse } from './http/hold-response.js'
 import type { ResponseLike } from './http/response-like.js'
 import type { RequestLike } from './http/secure-request.js'
@@ -36,6 +35,7 @@ import {
   tokensOf,
 } from './open-tokens.js'
 import { type SessionOptions, settingsFrom } from './options.js'
+import { Place } from './place.js'
 import { RequestSession, type SessionInfo } from './request-session.js'
 
 /** The middleware that `session()` makes, which is also the manager of its sessions. */
@@ -62,8 +62,11 @@ export interface SessionManager<Data extends object = SessionData> {
   /** Removes expired records, at most `limit`; gives their number. */
   sweep(callback: Callback<number>): Promise<number>
   sweep(options?: SweepOptions, callback?: Callback<number>): Promise<number>
-  /** Why this request's cookie is what it is. No ids, no secrets. */
-  explain(req: object): Explanation
+  /**
+   * Why this request's cookie is what it is. No ids, no secrets. undefined: it has not passed this
+   * middleware, or is still on its way in.
+   */
+  explain(req: object): Explanation | undefined
   /** Waits for what no response waits for: touches, and commits of clients that have gone. */
   settled(callback?: Callback): Promise<void>
   /** Lets running requests commit, then ends. Close the server first, then this. */
@@ -98,8 +101,8 @@ export function session<
     next: (error?: unknown) => void,
   ): void => {
     if (place.has(req)) return place.whenReady(req, next)
-    if (manager.closed) return next(closed())
-    if (Reflect.get(req, manager.settings.property) !== undefined) {
+    if (manager.closed) return place.refuse(req, next, closed())
+    if (Reflect.get(req, manager.settings.property) !== undefined && !place.readmit(req)) {
       const { property } = manager.settings
       return next(
         new OptionError(
@@ -117,7 +120,7 @@ export function session<
     Object.assign(middleware, {
       of: (req: object): SessionInfo<Data> => place.get(req),
       read: (req: RequestLike, callback?: Callback<Session<Data> | null>) =>
-        call(readOnly(manager, req), callback),
+        call(readOnly(manager, place, req), callback),
       issue: (data: Storable<Data>, callback?: Callback<string>) =>
         counted(issue(manager, data), callback),
       list: (user: UserName, callback?: Callback<ListedSession<Data>[]>) =>
@@ -133,7 +136,7 @@ export function session<
           : counted(manager.revokeUser(user, how), callback),
       sweep: (how?: SweepOptions | Callback<number>, callback?: Callback<number>) =>
         typeof how === 'function' ? call(manager.sweep(), how) : call(manager.sweep(how), callback),
-      explain: (req: object) => place.get(req).explain(),
+      explain: (req: object) => place.find(req)?.explain(),
       settled: (callback?: Callback) => call(manager.settled(), callback),
       close: (callback?: Callback) => call(manager.close(), callback),
       on: <Name extends EventName>(name: Name, listener: Listener<Name>) =>
@@ -142,79 +145,6 @@ export function session<
     'capabilities',
     { get: () => manager.capabilities, enumerable: true },
   ) as SessionManager<Data>
-}
-
-type Next = (error?: unknown) => void
-
-type Slotted<Data extends object> = { readonly [slot: symbol]: RequestSession<Data> | undefined }
-
-/** Where a manager keeps the session of a request: out of sight, and behind `req.session`. */
-class Place<Data extends object> {
-  readonly #slot = Symbol('coatcheck')
-  readonly #waiting = new WeakMap<object, Next[]>()
-  readonly #property: string
-  readonly #accessor: PropertyDescriptor
-
-  constructor({ settings }: Manager<Data>) {
-    const slot = this.#slot
-    const heldBy = (req: object) => (req as Slotted<Data>)[slot]!
-    this.#property = settings.property
-    this.#accessor = {
-      configurable: true,
-      enumerable: true,
-      get(this: object) {
-        return heldBy(this).session
-      },
-      set(this: object, value: unknown) {
-        heldBy(this).assign(value)
-      },
-    }
-  }
-
-  put(req: object, held: RequestSession<Data>): void {
-    keepRequestCheap(req)
-    // Not enumerable: a program that logs its request does not log this.
-    Object.defineProperty(req, this.#slot, { value: held })
-    Object.defineProperty(req, this.#property, this.#accessor)
-  }
-
-  /** A request is on its way in: until its session is there, others with the same one wait. */
-  reserve(req: object): void {
-    if (!this.#waiting.has(req)) this.#waiting.set(req, [])
-  }
-
-  has(req: object): boolean {
-    return this.#slot in req || this.#waiting.has(req)
-  }
-
-  /** Goes on once the session of a request that came in twice is there. */
-  whenReady(req: object, next: Next): void {
-    const waiting = this.#waiting.get(req)
-    if (waiting === undefined) next()
-    else waiting.push(next)
-  }
-
-  /** The session is there, or never will be. */
-  release(req: object): readonly Next[] {
-    const waiting = this.#waiting.get(req) ?? []
-    this.#waiting.delete(req)
-    return waiting
-  }
-
-  /** Whether `req.session` was deleted. An accessor of somebody else has only taken the place. */
-  isDeleted(req: object): boolean {
-    const found = Object.getOwnPropertyDescriptor(req, this.#property)
-    return found === undefined || found.get === undefined
-  }
-
-  /** @throws OptionError for a request that has not passed the middleware */
-  get(req: object): RequestSession<Data> {
-    const held = (req as Slotted<Data>)[this.#slot]
-    if (held === undefined) {
-      throw new OptionError('This request has not passed the middleware of these sessions.')
-    }
-    return held
-  }
 }
 
 /** A request on its way in: tokens are read and opened, then the handler gets its session. */
@@ -239,7 +169,7 @@ class Entry<Data extends object> {
     this.#res = res
     this.#next = next
     // A handshake or an upgrade has no end that could be waited for.
-    this.#leave = isResponse(res) ? manager.enter(res) : () => {}
+    this.#leave = isResponse(res) && !isForUpgrade(req, res) ? manager.enter(res, req) : () => {}
   }
 
   start(): void {
@@ -274,29 +204,42 @@ class Entry<Data extends object> {
 
   #failed(error: unknown, attributes: CookieAttributes, tokens: readonly ReceivedToken[]): void {
     this.#manager.emit('error', { error: asError(error) })
-    if (this.#manager.settings.onStoreError === 'fail') return this.#refuse(error)
-    this.#enter(attributes, tokens, { ...NOTHING_FOUND, start: { state: 'unavailable' } })
+    const found: Found = { ...NOTHING_FOUND, start: { state: 'unavailable' } }
+    if (this.#manager.settings.onStoreError !== 'fail') {
+      return this.#enter(attributes, tokens, found)
+    }
+    this.#refuse(error, this.#made(attributes, tokens, found, 'store-error'))
   }
 
-  #refuse(error: unknown): void {
+  #refuse(error: unknown, held?: RequestSession<Data>): void {
     this.#leave('ended')
-    const others = this.#place.release(this.#req)
-    this.#next(error)
-    for (const next of others) next(error)
+    this.#place.refuse(this.#req, this.#next, error, held)
+  }
+
+  #made(
+    attributes: CookieAttributes,
+    tokens: readonly ReceivedToken[],
+    { start, others, rejected, secure }: Found,
+    refused?: CookieReason,
+  ): RequestSession<Data> {
+    const manager = this.#manager
+    const visit = new Visit(manager.tools, start, others)
+    const received = { tokens, rejected }
+    // engine.io upgrades at once, before a store could answer.
+    if (!isResponse(this.#res)) visit.commits.cookieClosed = 'ERR_NO_RESPONSE'
+    else if (this.#res.headersSent) visit.commits.cookieClosed = 'ERR_HEADERS_SENT'
+    return new RequestSession<Data>(manager, this.#req, attributes, received, secure, visit, {
+      leave: this.#leave,
+      isDeleted: () => this.#place.isDeleted(this.#req),
+      refused,
+    })
   }
 
   #enter(attributes: CookieAttributes, tokens: readonly ReceivedToken[], found: Found): void {
     const manager = this.#manager
-    const { start, rejected, secure } = found
+    const { start } = found
     if (start.state === 'live' && !isPrefetch(this.#req)) manager.noteActivity(start.held)
-    const visit = new Visit(manager.tools, start, found.others)
-    const received = { tokens, rejected }
-    // engine.io upgrades at once, before a store could answer.
-    if (!isResponse(this.#res)) visit.commits.cookieClosed = 'ERR_NO_RESPONSE'
-    const held = new RequestSession<Data>(manager, this.#req, attributes, received, secure, visit, {
-      leave: this.#leave,
-      isDeleted: () => this.#place.isDeleted(this.#req),
-    })
+    const held = this.#made(attributes, tokens, found)
     this.#place.put(this.#req, held)
     holdResponse(this.#res, held, this.#next, {
       maxHeldBytes: manager.settings.maxHeldBytes,
@@ -314,11 +257,19 @@ function isResponse(res: HostResponse): boolean {
   return 'headersSent' in res
 }
 
+/** What express-ws runs through the app for a WebSocket: no socket carries it, and it has no end. */
+function isForUpgrade({ headers }: RequestLike, res: HostResponse): boolean {
+  return headers.upgrade !== undefined && (res as { socket?: unknown }).socket === null
+}
+
 async function readOnly<Data extends object>(
   manager: Manager<Data>,
+  place: Place<Data>,
   req: RequestLike,
 ): Promise<Session<Data> | null> {
   manager.refuseLate()
+  // Its response, if it has one, depends on the cookie from here on.
+  place.find(req)?.noteRead()
   const { cookie } = manager.settings
   const attributes = typeof cookie === 'function' ? await cookie(req) : cookie
   const tokens = tokensOf(manager, req, attributes)

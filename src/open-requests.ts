@@ -9,6 +9,16 @@ export interface Closing {
   readonly stream?: Pick<Closing, 'destroyed' | 'on'>
 }
 
+/** What tells by which connection a request came. */
+export interface Connected {
+  readonly socket?: unknown
+}
+
+interface Socket {
+  readonly destroyed?: boolean
+  once?(event: 'close', listener: () => void): unknown
+}
+
 /**
  * To be called when the headers of a request's response have left and more is to come, and with
  * `'ended'` when it has ended. What comes after the end changes nothing.
@@ -23,7 +33,7 @@ export type Leave = (how?: 'ended') => void
 export class OpenRequests {
   readonly #clock: Clock
   readonly #patience: number
-  #unanswered = 0
+  readonly #unanswered = new Map<Leave, Connected>()
   #onAnswered = () => {}
   /** Begun or abandoned, with the moment until which each counts, earliest first. */
   readonly #begun = new Map<Leave, number>()
@@ -34,20 +44,20 @@ export class OpenRequests {
     this.#patience = patience
   }
 
-  enter(res: Closing): Leave {
+  enter(res: Closing, req: Connected): Leave {
     let isUnanswered = true
     const leave: Leave = (how) => {
       if (isUnanswered) {
         isUnanswered = false
         if (how !== 'ended') this.#addBegun(leave)
-        this.#unanswered--
-        if (this.#unanswered === 0) this.#onAnswered()
+        this.#unanswered.delete(leave)
+        if (this.#unanswered.size === 0) this.#onAnswered()
       } else if (how === 'ended' && this.#begun.delete(leave) && this.#begun.size === 0) {
         this.#onEnded()
       }
     }
-    this.#unanswered++
-    const source = res.stream ?? res
+    this.#unanswered.set(leave, req)
+    const source = typeof res.stream?.on === 'function' ? res.stream : res
     // Without arguments, so never as 'ended': the handler may still be at work.
     if (source.destroyed === true) leave()
     else source.on?.('close', leave)
@@ -56,7 +66,8 @@ export class OpenRequests {
 
   /** Waits until no request counts any more. No other one may come in meanwhile. */
   async allDone(): Promise<void> {
-    if (this.#unanswered > 0) {
+    this.#watchSockets()
+    if (this.#unanswered.size > 0) {
       await new Promise<void>((resolve) => {
         this.#onAnswered = resolve
       })
@@ -68,6 +79,27 @@ export class OpenRequests {
       this.#onEnded = resolve
     })
     await waitAtMost(this.#clock, latest - this.#clock.now(), ended)
+  }
+
+  /**
+   * In a pipeline all but the first response have no socket, and say nothing when it closes; nor
+   * does one that was detached. One listener per socket: an HTTP/2 session carries many requests.
+   */
+  #watchSockets(): void {
+    const bySocket = new Map<Socket, Leave[]>()
+    for (const [leave, { socket }] of this.#unanswered) {
+      if (!isSocket(socket)) continue
+      const others = bySocket.get(socket)
+      if (others === undefined) bySocket.set(socket, [leave])
+      else others.push(leave)
+    }
+    for (const [socket, leaves] of bySocket) {
+      const leaveAll = () => {
+        for (const leave of leaves) leave()
+      }
+      if (socket.destroyed === true) leaveAll()
+      else socket.once?.('close', leaveAll)
+    }
   }
 
   #addBegun(leave: Leave): void {
@@ -83,4 +115,8 @@ export class OpenRequests {
       this.#begun.delete(leave)
     }
   }
+}
+
+function isSocket(socket: unknown): socket is Socket {
+  return typeof socket === 'object' && socket !== null
 }

@@ -72,6 +72,7 @@ async function openSeveral<Data extends object>(
   tokens: readonly ReceivedToken[],
   audience: string,
 ): Promise<Found> {
+  const first = tokens[0]!
   const live: Candidate[] = []
   let other: Opened | undefined
   let rejected = 0
@@ -93,7 +94,7 @@ async function openSeveral<Data extends object>(
   }
   const [best, ...rest] = live.sort(byTrust)
   if (best === undefined) {
-    return { start: other ?? { state: 'none' }, others: [], rejected, secure: false }
+    return { start: other ?? { state: 'none' }, others: [], rejected, secure: first.secure }
   }
   if (rest.length > 0) {
     manager.emit('duplicate', { ids: live.map(({ held }) => held.identity.handle) })

@@ -5,8 +5,8 @@ import type { Store } from './core/store.js'
 import type { UserOf } from './core/user.js'
 import { OptionError } from './errors.js'
 import type { RequestLike } from './http/secure-request.js'
-import type { CookieAttributes } from './http/session-cookie.js'
-import { kind } from './kind.js'
+import { type CookieAttributes, PREFIXED } from './http/session-cookie.js'
+import { hasMethod, kind } from './kind.js'
 import { storeFrom } from './store-option.js'
 
 /**
@@ -47,11 +47,12 @@ export type CookieOptions<Name extends string = string> = {
   Promised<Lowercase<Name>>
 
 /** What a name promises. A name that is only known at run time is checked then. */
-type Promised<Name extends string> = Name extends `__host-${string}`
+type Promised<Name extends string> = (Name extends `__host-${string}`
   ? { path?: '/'; domain?: never; secure?: 'auto' | true }
-  : Name extends `__secure-${string}`
+  : Name extends `__secure-${string}` | `__http-${string}`
     ? { secure?: 'auto' | true }
-    : unknown
+    : unknown) &
+  (Name extends `__http-${string}` | `__host-http-${string}` ? { httpOnly?: true } : unknown)
 
 /** Options of `session()`. Times are in milliseconds. */
 export interface SessionOptions<
@@ -139,7 +140,7 @@ export function settingsFrom<Data extends object>(options: SessionOptions<Data>)
       'idleTimeout and absoluteTimeout cannot both be false: a session must end.',
     )
   }
-  const clock = options.clock ?? systemClock
+  const clock = clockFrom(options.clock)
   const { cookie } = options
   const storeTimeout = positive('storeTimeout', options.storeTimeout, 2_000, LONGEST_TIMER)
   return {
@@ -227,7 +228,8 @@ function refuseUnknown(
 }
 
 function secretsFrom(secret: unknown): readonly string[] {
-  const secrets: readonly unknown[] = Array.isArray(secret) ? secret : [secret]
+  // Copied: forEach passes over the holes of a list.
+  const secrets: readonly unknown[] = Array.isArray(secret) ? [...secret] : [secret]
   const how = `Make one with: node -p "require('crypto').randomBytes(32).toString('base64url')"`
   if (secret === undefined || secrets.length === 0) {
     throw new OptionError(`The option secret is missing; it signs the cookie. ${how}`)
@@ -251,6 +253,16 @@ function propertyFrom(property: unknown): string {
   if (property === undefined) return 'session'
   if (typeof property === 'string' && property !== '' && property !== '__proto__') return property
   throw new OptionError(`The option property is ${kind(property)}; it takes a name on req.`)
+}
+
+function clockFrom(clock: unknown): Clock {
+  if (clock === undefined) return systemClock
+  const methods = ['now', 'setTimeout', 'clearTimeout']
+  const lacking = methods.filter((method) => !hasMethod(clock, method))
+  if (lacking.length === 0) return clock as Clock
+  throw new OptionError(
+    `The option clock is ${kind(clock)} without ${lacking.join(', ')}; it takes a clock, such as new FakeClock().`,
+  )
 }
 
 function timeout(name: string, value: unknown, standard: number): number | null {
@@ -357,18 +369,22 @@ function refuseImpossible({
   secure,
   sameSite,
   partitioned,
+  httpOnly,
 }: CookieAttributes) {
-  // Browsers compare the prefixes without case (RFC 6265bis, section 5.7).
-  const prefix = /^__(?:host|secure)-/i.exec(name)?.[0].toLowerCase()
-  if (prefix !== undefined && secure === false) {
+  const prefix = PREFIXED.exec(name)?.[0].toLowerCase() ?? ''
+  const isOfHost = prefix.startsWith('__host-')
+  if (prefix !== '' && secure === false) {
     throw new OptionError(`cookie.name '${name}' needs Secure, and cookie.secure is false.`)
   }
-  if (prefix === '__host-' && domain !== undefined) {
+  if (prefix.endsWith('http-') && !httpOnly) {
+    throw new OptionError(`cookie.name '${name}' needs HttpOnly, and cookie.httpOnly is false.`)
+  }
+  if (isOfHost && domain !== undefined) {
     throw new OptionError(
       `cookie.name '${name}' allows no cookie.domain; use the prefix __Secure-.`,
     )
   }
-  if (prefix === '__host-' && path !== '/') {
+  if (isOfHost && path !== '/') {
     throw new OptionError(`cookie.name '${name}' needs cookie.path '/'; use the prefix __Secure-.`)
   }
   if (secure === false && sameSite === 'none') {

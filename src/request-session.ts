@@ -51,6 +51,14 @@ export interface Received {
   readonly rejected: number
 }
 
+/** What ties a session to its request. */
+export interface Ties {
+  readonly leave: Leave
+  readonly isDeleted: () => boolean
+  /** Why the request was answered by an error before its handler. */
+  readonly refused?: CookieReason | undefined
+}
+
 /**
  * The session of one request between its three neighbours: the response that is held, the visit
  * that stores, and the cookie that carries the token.
@@ -70,6 +78,8 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   readonly #isDeleted: () => boolean
   /** The handler has looked at the session, so the response depends on the cookie. */
   #read = false
+  /** The handler has the token, and may send it in the body. */
+  #handedOut = false
 
   constructor(
     manager: Manager<Data>,
@@ -78,7 +88,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     received: Received,
     cameSecure: boolean,
     visit: Visit,
-    place: { readonly leave: Leave; readonly isDeleted: () => boolean },
+    ties: Ties,
   ) {
     this.#manager = manager
     this.#req = req
@@ -87,8 +97,9 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     this.#cameSecure = cameSecure
     this.#visit = visit
     visit.commits.persistent = attributes.persistent
-    this.#leave = place.leave
-    this.#isDeleted = place.isDeleted
+    this.#leave = ties.leave
+    this.#isDeleted = ties.isDeleted
+    this.#reason = ties.refused
     const { stored } = visit.state
     this.#found =
       stored === 'live'
@@ -137,6 +148,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
 
   /** A response that only carries an upgrade or a handshake: nothing can be waited for. */
   beginNow(): HeaderEdit | undefined {
+    this.#noticeDeletion()
     const { commits } = this.#visit
     this.#reason = this.#unsentReason()
     if (!commits.sendAgain()) return undefined
@@ -162,6 +174,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   }
 
   left(): void {
+    this.#visit.commits.cookieClosed ??= 'ERR_HEADERS_SENT'
     this.#leave()
   }
 
@@ -188,26 +201,36 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     }
   }
 
+  /** What the handler knows of the session may be in its response. */
+  noteRead(): void {
+    this.#read = true
+  }
+
   get createdAt(): number | undefined {
+    this.#read = true
     return this.#visit.state.held?.facts.created
   }
 
   get authenticatedAt(): number | undefined {
+    this.#read = true
     return this.#visit.state.held?.facts.authenticated
   }
 
   get lastSeenAt(): number | undefined {
+    this.#read = true
     const { held } = this.#visit.state
     return held === undefined ? undefined : lastSeen(held.facts, held.stored.expiresAt)
   }
 
   get expiresAt(): number | undefined {
+    this.#read = true
     const { held } = this.#visit.state
     if (held === undefined) return undefined
     return endOf(held.facts, held.stored.expiresAt, this.#manager.settings.lifetime)
   }
 
   get isReadOnly(): boolean {
+    this.#read = true
     return this.#visit.state.stored === 'unavailable'
   }
 
@@ -220,6 +243,8 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
       this.#visit.save().then(() => {
         // Whoever gets it knows the id: a sign-in in this same response needs another one.
         this.#visit.state.spendFreshId()
+        this.#read = true
+        this.#handedOut = true
         return this.#token(this.#visit.identity())
       }),
       callback,
@@ -285,7 +310,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
           : []
     return (headers) => {
       for (const line of lines) headers.append('Set-Cookie', line)
-      if (lines.length > 0) this.#forbidCaching(headers)
+      if (lines.length > 0 || this.#handedOut) this.#forbidCaching(headers)
       addVary(headers, 'Cookie')
     }
   }

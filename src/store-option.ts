@@ -2,7 +2,7 @@ import { CallbackStore, type CallbackStoreOptions } from './core/callback-store.
 import { isOldStore } from './core/old-store.js'
 import type { Store } from './core/store.js'
 import { OptionError } from './errors.js'
-import { kind } from './kind.js'
+import { hasMethod, kind } from './kind.js'
 import { MemoryStore } from './stores/memory.js'
 
 const METHODS = ['load', 'create', 'replace', 'touch', 'destroy'] as const
@@ -15,6 +15,12 @@ export function storeFrom(given: unknown, options: CallbackStoreOptions): Store 
   if (given === undefined) return new MemoryStore({ clock: options.clock })
   const lacking = METHODS.filter((method) => !hasMethod(given, method))
   if (lacking.length === 0) return given as Store
+  // Some clients have get, set and destroy too, and mean something else by them.
+  if (isClient(given)) {
+    throw new OptionError(
+      `The option store is the client of a database; pass a store, not its client: ${TAKEN}`,
+    )
+  }
   // A store of express-session inherits a `load`, and most have `touch` and `destroy`.
   if (isOldStore(given)) return new CallbackStore(given, options)
   throw new OptionError(
@@ -24,8 +30,9 @@ export function storeFrom(given: unknown, options: CallbackStoreOptions): Store 
   )
 }
 
-function hasMethod(value: unknown, name: string): boolean {
-  return typeof (value as Record<string, unknown> | null)?.[name] === 'function'
+/** node-redis has `sendCommand`, ioredis `call`, which functions have too. */
+function isClient(given: unknown): boolean {
+  return typeof given === 'object' && (hasMethod(given, 'sendCommand') || hasMethod(given, 'call'))
 }
 
 /** The constructor of a store, in place of one that it makes. */

@@ -11,6 +11,11 @@ describe('an option that is wrong', () => {
     [{ secret: [] }, 'secret is missing'],
     [{ secret: [SECRET, 'short'] }, 'secret[1] has 5 bytes'],
     [{ secret: 7 }, 'secret is a number'],
+    // biome-ignore lint/suspicious/noSparseArray: a mistake that must not pass
+    [{ secret: [, SECRET] }, 'secret[0] is undefined'],
+    [{ clock: null }, 'clock is null'],
+    [{ clock: {} }, 'clock is an object without now, setTimeout, clearTimeout'],
+    [{ clock: Date }, 'clock is a function without setTimeout, clearTimeout'],
     [{ store: {} }, 'store is an object without load, create, replace, touch, destroy'],
     [{ store: null }, 'store is null'],
     [
@@ -46,6 +51,18 @@ describe('an option that is wrong', () => {
     )
   })
 
+  it.each([
+    ['node-redis', { get() {}, set() {}, destroy() {}, sendCommand() {} }],
+    ['ioredis', { get() {}, set() {}, del() {}, call() {} }],
+  ])('is the client of a database, such as %s, in place of a store', (_, client) => {
+    expect(() => session({ secret: SECRET, store: client as never })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_OPTION',
+        message: expect.stringContaining('pass a store, not its client'),
+      }),
+    )
+  })
+
   it('shows no secret', () => {
     expect(() => session({ secret: 'a secret that is too short' })).toThrow(
       expect.not.objectContaining({ message: expect.stringContaining('too short') }),
@@ -70,6 +87,11 @@ describe('a cookie that no browser would keep', () => {
     [{ name: '__Host-x', domain: 'example.com' }, 'allows no cookie.domain'],
     [{ name: '__HOST-x', path: '/app' }, "needs cookie.path '/'"],
     [{ name: '__Secure-x', secure: false }, 'needs Secure'],
+    [{ name: '__Http-x', secure: false }, 'needs Secure'],
+    [{ name: '__HTTP-x', httpOnly: false }, 'needs HttpOnly'],
+    [{ name: '__Host-Http-x', httpOnly: false }, 'needs HttpOnly'],
+    [{ name: '__Host-Http-x', path: '/app' }, "needs cookie.path '/'"],
+    [{ name: '__Host-Http-x', domain: 'example.com' }, 'allows no cookie.domain'],
     [{ sameSite: 'none', secure: false }, 'needs Secure'],
     [{ partitioned: true, secure: false }, 'needs Secure'],
     [{ name: 'a b' }, 'cookie.name is "a b"'],

@@ -48,8 +48,17 @@ export class CallbackStore implements Store, Reporting {
 
   /** Not in line with the writes: a record is written in one piece. */
   async load(key: string): Promise<Stored | undefined> {
-    const found = await this.#find(key)
-    return found && { text: found.text, expiresAt: found.expiresAt }
+    try {
+      const found = await this.#find(key)
+      return found && { text: found.text, expiresAt: found.expiresAt }
+    } catch (error) {
+      // A record that is no JSON would fail every request of its visitor, who can do nothing about
+      // it. Only here: before a write it was readable a moment ago, and it is rather the page of a
+      // gateway whose store is down. Taken for a miss, that would make a sign-out look done.
+      if (!isUnreadable(error)) throw error
+      this.#report({ type: 'unreadable', key })
+      return undefined
+    }
   }
 
   /**
@@ -103,9 +112,12 @@ export class CallbackStore implements Store, Reporting {
 
   destroy(key: string): Promise<boolean> {
     return this.#inLine(key, async (turn) => {
-      const found = await this.#find(key)
+      const isThere = await this.#find(key).then(
+        (found) => found !== undefined,
+        (error) => isUnreadable(error) || Promise.reject(error),
+      )
       await this.#remove(key, turn)
-      return found !== undefined
+      return isThere
     })
   }
 
@@ -133,8 +145,8 @@ export class CallbackStore implements Store, Reporting {
    */
   #expiryOf(key: string, { expires, life }: OldContents): number {
     const touched = this.#memory.touched.get(key)
-    if (touched !== undefined && touched.date === expires) return touched.to
     const now = this.#clock.now()
+    if (touched !== undefined && touched.date === expires && touched.to > now) return touched.to
     if (expires > now || !this.#touches) return expires
     return now + life - touchInterval(life) - 1
   }
@@ -217,6 +229,11 @@ export class CallbackStore implements Store, Reporting {
   #report(report: StoreReport): void {
     for (const listener of this.#listeners) listener(report)
   }
+}
+
+/** What stores throw that parse JSON. */
+function isUnreadable(error: unknown): boolean {
+  return (error as { name?: unknown } | null | undefined)?.name === 'SyntaxError'
 }
 
 /** The class of a store as its program knows it, for errors. */

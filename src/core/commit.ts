@@ -3,7 +3,14 @@ import { type Changes, conflictsWith, NO_CHANGES } from './changes.js'
 import { type CommitPlan, planCommit } from './commit-plan.js'
 import { draftOf } from './draft.js'
 import type { StaleReason } from './events.js'
-import { type Draft, type Held, type Identity, namesOf, type Rewrite } from './keeper.js'
+import {
+  type Draft,
+  type Held,
+  type Identity,
+  namesOf,
+  type Rewrite,
+  type Written,
+} from './keeper.js'
 import { cookieIsAgeing } from './lifetime.js'
 import { gone, readOnly, strictConflict, tooLate } from './refusals.js'
 import type { CookieClosed, SessionState } from './session-state.js'
@@ -25,6 +32,9 @@ export interface Planned {
 
 const NO_COOKIE: CookieOrder = { action: 'none' }
 
+/** A new id that was stored this long ago, in ms, is looked up again before its cookie leaves. */
+const PROMPT = 100
+
 /** Carries out what `commit-plan` decides for one request's session. */
 export class Commit {
   readonly #state: SessionState
@@ -32,8 +42,12 @@ export class Commit {
   /** Other live sessions of the same request: a logout ends them too. */
   readonly #others: readonly Held[]
   readonly #told = new Set<StaleReason>()
+  /** What the request came with. */
+  readonly #loaded: Held | undefined
 
   cookie: CookieOrder = NO_COOKIE
+  /** When a new id was stored. */
+  #decided = 0
   /** Why no cookie can be sent any more; undefined: it still can. */
   cookieClosed: CookieClosed | undefined
   /** By the settings, the cookie outlives the browser. */
@@ -45,6 +59,7 @@ export class Commit {
     this.#state = state
     this.#tools = tools
     this.#others = others
+    this.#loaded = state.held
   }
 
   /** @throws `ERR_NOT_SERIALIZABLE` */
@@ -52,15 +67,30 @@ export class Commit {
     const { held } = this.#state
     const ageing = held !== undefined && this.#isAgeing(held)
     const { changes, state } = this.#state.pending(asker === 'handler', {
-      due: (held?.reissue === true && this.cookie.action === 'none') || ageing,
+      due: (held !== undefined && this.#isOwed(held)) || ageing,
       open: this.cookieClosed === undefined,
     })
     const plan = planCommit(state)
+    if (plan.write === 'none' && asker === 'response' && this.#isUnsent()) {
+      return { plan: { write: 'confirm', cookie: 'set' }, changes }
+    }
     const more = this.#others.length > 0 || this.#state.successor !== undefined
     if (plan.write === 'none' && state.asked === 'destroy' && more) {
       return { plan: { ...plan, write: 'destroy' }, changes }
     }
     return { plan, changes }
+  }
+
+  /**
+   * The handler has had the session stored, and went on before its cookie leaves. The session may
+   * have ended meanwhile, and the browser may have another one.
+   */
+  #isUnsent(): boolean {
+    const { cookie } = this
+    if (cookie.action !== 'set' || this.cookieClosed !== undefined) return false
+    if (this.#state.asked !== 'nothing') return false
+    const isNew = cookie.held.identity.handle !== this.#loaded?.identity.handle
+    return !isNew || this.#tools.clock.now() - this.#decided >= PROMPT
   }
 
   async carryOut({ plan, changes }: Planned, asker: Asker): Promise<void> {
@@ -106,6 +136,7 @@ export class Commit {
   /** A session was stored under a new id. */
   renewed(from: Held, held: Held, reason: Extract<CommitPlan, { write: 'renew' }>['reason']): void {
     this.cookie = { action: 'set', held }
+    this.#decided = this.#tools.clock.now()
     this.#tools.emit('renew', { ...namesOf(held), from: from.identity.handle, reason })
   }
 
@@ -121,6 +152,26 @@ export class Commit {
     this.cookie = NO_COOKIE
   }
 
+  /**
+   * Where nothing can be waited for: the cookie of the session that the request came with, if it is
+   * due again. That the session was loaded is all the confirmation there can be.
+   */
+  sendAgain(): boolean {
+    const { held, asked } = this.#state
+    const loaded = this.#loaded
+    if (held === undefined || loaded === undefined || asked === 'destroy') return false
+    if (held.identity.handle !== loaded.identity.handle) return false
+    const isChanged = loaded.facts.own !== held.facts.own
+    const isDue = this.#isOwed(loaded) || isChanged || this.#isAgeing(held)
+    if (isDue) this.cookie = { action: 'set', held }
+    return isDue
+  }
+
+  /** By an older secret, or because its lifetime was changed where no cookie could be sent. */
+  #isOwed({ reissue, facts }: Held): boolean {
+    return (reissue || facts.untold === true) && this.cookie.action === 'none'
+  }
+
   #isAgeing({ facts }: Held): boolean {
     const { lifetime, clock } = this.#tools
     const outlives = this.persistent || facts.own !== undefined
@@ -133,6 +184,7 @@ export class Commit {
     const held = await keeper.create(this.#state.identity(this.#newIdentity), draft)
     this.#state.adopt(held, { fresh: true, merged: false })
     this.cookie = { action: 'set', held }
+    this.#decided = this.#tools.clock.now()
     emit('create', namesOf(held))
   }
 
@@ -158,7 +210,7 @@ export class Commit {
       plan.write === 'renew' && (plan.reason === 'regenerate' || plan.reason === 'authenticated')
     const written =
       plan.write === 'renew'
-        ? await keeper.renew(held, this.#state.nextIdentity(this.#newIdentity), rewrite, { linked })
+        ? await this.#renew(held, rewrite, linked)
         : await keeper.change(held, rewrite)
     if (written.state !== 'stored') {
       this.ended(written.state === 'superseded' ? 'superseded' : 'gone')
@@ -175,7 +227,20 @@ export class Commit {
     emit('commit', namesOf(written.held))
   }
 
-  #drafting(changes: Changes, restart: boolean, issued: boolean) {
+  /** Until the old record has ended there are two; whoever spares the one must spare the other. */
+  async #renew(held: Held, rewrite: Rewrite, linked: boolean): Promise<Written> {
+    const { keeper, renewing } = this.#tools
+    const next = this.#state.nextIdentity(this.#newIdentity)
+    const isAnnounced = renewing.has(next.handle)
+    if (linked && !isAnnounced) renewing.set(next.handle, held.identity.handle)
+    try {
+      return await keeper.renew(held, next, rewrite, { linked })
+    } finally {
+      if (!isAnnounced) renewing.delete(next.handle)
+    }
+  }
+
+  #drafting(changes: Changes, restart: boolean, sent: boolean) {
     const { lifetime, userOf, clock } = this.#tools
     const state = this.#state
     const now = clock.now()
@@ -185,7 +250,7 @@ export class Commit {
         kept: state.kept,
         own: state.ownAfter(clocks),
         restart,
-        issued: issued && lifetime.absoluteTimeout === null,
+        sent,
         lifetime,
         userOf,
         now,
@@ -195,8 +260,8 @@ export class Commit {
   async #destroy(cookie: 'none' | 'clear'): Promise<void> {
     const { keeper, emit } = this.#tools
     const { held, asked } = this.#state
-    const first = held ?? (await this.#successor())
-    const ending = first === undefined ? this.#others : [first, ...this.#others]
+    const successor = asked === 'destroy' ? await this.#successor() : undefined
+    const ending = [held, successor, ...this.#others].filter((one) => one !== undefined)
     const ended = await Promise.all(ending.map((one) => keeper.destroy(one)))
     if (asked === 'regenerate') this.#state.leave()
     else this.#forgetData()
@@ -224,7 +289,8 @@ export class Commit {
     const { keeper, emit } = this.#tools
     try {
       // Not by a touch: that also succeeds on what stands in for a renewed session.
-      const confirmed = this.#isAgeing(held)
+      const isToBeNoted = this.#isAgeing(held) || held.facts.untold === true
+      const confirmed = isToBeNoted
         ? await keeper.change(held, this.#drafting(NO_CHANGES, false, true))
         : await keeper.reload(held.identity)
       if (confirmed.state === 'stored' || confirmed.state === 'live') {
@@ -232,9 +298,12 @@ export class Commit {
         return
       }
       this.#state.end()
+      this.cookie = NO_COOKIE
     } catch (error) {
-      // The visitor has not asked for anything: the old cookie still works.
       emit('error', { ...this.#state.names, error: asError(error) })
+      // The visitor has not asked for anything: the old cookie still works. A new id was stored a
+      // moment ago, and without its cookie nobody has the session.
+      if (!this.#state.hasFreshId(true)) this.cookie = NO_COOKIE
       return
     }
     if (asker === 'handler') throw gone('save')
@@ -255,7 +324,8 @@ export class Commit {
 
   /** Once for each reason: a streamed response meets the same end several times. */
   #stale(reason: StaleReason): void {
-    if (this.#told.has(reason)) return
+    // A session that was superseded is gone for whatever comes after that.
+    if (this.#told.has(reason) || (reason === 'gone' && this.#told.has('superseded'))) return
     this.#told.add(reason)
     this.#tools.emit('stale-write', { ...this.#state.names, reason })
   }

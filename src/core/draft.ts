@@ -14,7 +14,7 @@ export interface DraftOptions {
   /** Login, logout, switch, re-authentication: both clocks start again. */
   readonly restart: boolean
   /** The cookie is sent with this write. */
-  readonly issued: boolean
+  readonly sent: boolean
   readonly lifetime: LifetimeSettings
   readonly userOf: UserOf | undefined
   readonly now: number
@@ -22,7 +22,7 @@ export interface DraftOptions {
 
 /** The next record of a session, made from the newest one; undefined: there is none yet. */
 export function draftOf(latest: Held | undefined, options: DraftOptions): Draft {
-  const { changes, kept, own, restart, issued, lifetime, userOf, now } = options
+  const { changes, kept, own, restart, sent, lifetime, userOf, now } = options
   const data = keep(latest?.untouched ?? {}, kept)
   const entries = applied(data, changes)
   const { user, signedIn } = whoIs(plainAfter(data, changes), userOf)
@@ -31,6 +31,8 @@ export function draftOf(latest: Held | undefined, options: DraftOptions): Draft 
   const provenNow = starts && (user !== undefined || signedIn) ? now : undefined
   const authenticated = starts ? provenNow : before.authenticated
   const idle = idleToNote(own, lifetime)
+  const issued = sent && lifetime.absoluteTimeout === null
+  const untold = !sent && (before?.untold === true || (before !== undefined && before.own !== own))
   const facts: Facts = {
     created: before?.created ?? now,
     started: starts ? now : before.started,
@@ -39,6 +41,7 @@ export function draftOf(latest: Held | undefined, options: DraftOptions): Draft 
     ...(own === undefined ? {} : { own }),
     ...(user === undefined ? {} : { user }),
     ...(issued ? { issued: now } : before?.issued === undefined ? {} : { issued: before.issued }),
+    ...(untold ? { untold } : {}),
     ...(idle === null ? { seen: now } : {}),
   }
   return { facts, entries }

@@ -151,8 +151,15 @@ export interface Keeper {
   forget(handle: string): Promise<boolean>
   /** Live sessions of a user. Rejects with `ERR_UNSUPPORTED` where there is no index. */
   list(user: string): Promise<Held[]>
-  /** Ends sessions of a user that exist now, all but those named; gives what it ended. */
-  revokeUser(user: string, except: readonly string[]): Promise<Held[]>
+  /**
+   * Ends sessions of a user that exist now, all but those named; gives what it ended.
+   * @param renewing the handles that sessions are being renewed to, with the present ones
+   */
+  revokeUser(
+    user: string,
+    except: readonly string[],
+    renewing?: ReadonlyMap<string, string>,
+  ): Promise<Held[]>
   sweep(limit: number | undefined): Promise<number>
   close(): Promise<void>
 }

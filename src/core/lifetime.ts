@@ -67,6 +67,11 @@ export function endedBy(
   return now >= idleEnd(facts, storedExpiry, settings) ? 'idle' : undefined
 }
 
+/** How long a session with this idle time goes on before its store hears of that, in ms. */
+export function touchInterval(idle: number): number {
+  return Math.min(TOUCH_INTERVAL, idle / 10)
+}
+
 /** Whether the store should hear of this activity now. */
 export function touchIsDue(
   facts: Facts,
@@ -78,7 +83,7 @@ export function touchIsDue(
   if (idle === null) return false
   const sinceTouch = now - lastSeen(facts, storedExpiry)
   // Far in the future: a touch raced a change of the session's own lifetime. Set it right.
-  return sinceTouch > Math.min(TOUCH_INTERVAL, idle / 10) || sinceTouch < -TOUCH_INTERVAL
+  return sinceTouch > touchInterval(idle) || sinceTouch < -TOUCH_INTERVAL
 }
 
 /**

@@ -61,14 +61,12 @@ export function ask(
   })
 }
 
-/**
- * Stores in files have nothing to get or to remove then. A record that is no JSON would fail every
- * request of its visitor, who can do nothing about it.
- */
+/** Stores in files have nothing to get or to remove then. */
 function isMiss(method: string, error: unknown): boolean {
-  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown }
-  if (method === 'get') return code === 'ENOENT' || name === 'SyntaxError'
-  return method === 'destroy' && code === 'ENOENT'
+  const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown }
+  // A server behind a unix socket that is down: nothing is known of the record.
+  const isAbsent = code === 'ENOENT' && syscall !== 'connect'
+  return (method === 'get' || method === 'destroy') && isAbsent
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

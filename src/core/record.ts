@@ -25,6 +25,8 @@ export interface Facts {
   readonly user?: string
   /** When a cookie that outlives half of its 400 days was last sent. */
   readonly issued?: number
+  /** Its own lifetime was changed where no cookie could tell the browser. */
+  readonly untold?: true
   /** The last write, noted only while the idle clock is off: then the expiry cannot tell. */
   readonly seen?: number
 }
@@ -136,7 +138,7 @@ function endOfString(text: string, start: number): number {
 
 function isFacts(value: unknown): value is Facts {
   if (!isObject(value)) return false
-  const { created, started, authenticated, idle, own, user, issued, seen } = value
+  const { created, started, authenticated, idle, own, user, issued, untold, seen } = value
   return (
     isTime(created) &&
     isTime(started) &&
@@ -145,6 +147,7 @@ function isFacts(value: unknown): value is Facts {
     (own === undefined || (isTime(own) && own > 0)) &&
     (user === undefined || typeof user === 'string') &&
     (issued === undefined || isTime(issued)) &&
+    (untold === undefined || untold === true) &&
     (seen === undefined || isTime(seen))
   )
 }

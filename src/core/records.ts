@@ -1,5 +1,7 @@
 import { CoatcheckError, type ErrorCode, isCoatcheckError } from '../errors.js'
+import { classOf } from './callback-store.js'
 import type { Clock } from './clock.js'
+import { CLOSED_STORE } from './closed-store.js'
 import { type Draft, Held, type Identity, type Opened } from './keeper.js'
 import { endedBy, expiryAfter, type LifetimeSettings } from './lifetime.js'
 import { decodeRecord, encodeRecord, encodeTombstone } from './record.js'
@@ -33,17 +35,22 @@ export interface RecordsOptions {
 export class Records {
   /** The class of the store, for errors. */
   readonly name: string
-  readonly #store: Store
+  #store: Store
   readonly #lifetime: LifetimeSettings
   readonly #limit: number
   readonly #clock: Clock
 
   constructor({ store, lifetime, storeTimeout, clock }: RecordsOptions) {
-    this.name = store.constructor.name
+    this.name = classOf(store)
     this.#store = store
     this.#lifetime = lifetime
     this.#limit = storeTimeout
     this.#clock = clock
+  }
+
+  /** Whatever comes from now on is refused with `ERR_CLOSED`. */
+  close(): void {
+    this.#store = CLOSED_STORE
   }
 
   /** A store that answers at once is read without a wait, and without a timer. */
@@ -90,13 +97,14 @@ export class Records {
     return opened
   }
 
+  /** Whether neither clock has ended the session, as far as `held` tells. */
+  isLive({ facts, stored }: Held): boolean {
+    return endedBy(facts, stored.expiresAt, this.#lifetime, this.#clock.now()) === undefined
+  }
+
   /** A handler may run past the end of its session; others may have kept it alive meanwhile. */
   async stillLive(held: Held): Promise<Opened> {
-    const now = this.#clock.now()
-    if (endedBy(held.facts, held.stored.expiresAt, this.#lifetime, now) === undefined) {
-      return { state: 'live', held }
-    }
-    return this.load(held.identity, false, 'commit')
+    return this.isLive(held) ? { state: 'live', held } : this.load(held.identity, false, 'commit')
   }
 
   entry({ facts, entries }: Draft): Entry {

@@ -1,8 +1,8 @@
-import { Keyring, SIGNATURE_LENGTH } from '../crypto/keyring.js'
-import { Recent } from '../crypto/recent.js'
-import { ID_LENGTH, keyOf, newId } from '../crypto/session-id.js'
+import { keyOf, newId } from '../crypto/session-id.js'
 import { CoatcheckError } from '../errors.js'
+import { CallbackStore } from './callback-store.js'
 import { type Clock, systemClock } from './clock.js'
+import { CLOSED_STORE, leaveStore, shareStore } from './closed-store.js'
 import {
   type Capabilities,
   type Declined,
@@ -21,15 +21,12 @@ import { expiryAfter, type LifetimeSettings } from './lifetime.js'
 import { Records, type RecordsOptions } from './records.js'
 import { type Awaitable, can, type Store } from './store.js'
 import type { StillWanted } from './time-limit.js'
+import { Tokens } from './tokens.js'
 import { revokeAll } from './user-sessions.js'
 
 /** A commit that loses this many races in a row gives up: `ERR_CONFLICT`. */
 const MAX_TRIES = 40
 
-/** Verified tokens remembered per keeper: twice 5,000 of about 200 bytes. */
-const REMEMBERED_TOKENS = 5_000
-
-const TOKEN = new RegExp(`^[A-Za-z0-9_-]{${ID_LENGTH}}\\.[A-Za-z0-9_-]{${SIGNATURE_LENGTH}}$`)
 const HANDLE = /^[A-Za-z0-9_-]{43}$/
 
 export interface StoreKeeperOptions extends RecordsOptions {
@@ -41,23 +38,17 @@ export interface StoreKeeperOptions extends RecordsOptions {
   onError(error: Error): void
 }
 
-interface Verified {
-  readonly identity: Identity
-  readonly reissue: boolean
-}
-
 /**
  * A keeper over a store: the id travels in the token, signed, and the record lies in the store
  * under the hash of the id.
  */
 export class StoreKeeper implements Keeper {
   readonly capabilities: Capabilities
-  readonly #store: Store
+  #store: Store
   readonly #records: Records
-  readonly #keyring: Keyring
+  readonly #tokens: Tokens
   readonly #lifetime: LifetimeSettings
   readonly #clock: Clock
-  readonly #verified = new Recent<Verified>(REMEMBERED_TOKENS)
   readonly #commits = new KeyQueue<Held>()
   readonly #touching = new Map<string, Promise<boolean>>()
   readonly #inBackground: (work: Promise<unknown>) => void
@@ -68,15 +59,16 @@ export class StoreKeeper implements Keeper {
     this.#inBackground = options.inBackground
     this.#onError = options.onError
     this.#store = store
+    shareStore(store)
     this.#records = new Records(options)
-    this.#keyring = new Keyring(secrets)
+    this.#tokens = new Tokens(secrets)
     this.#lifetime = lifetime
     this.#clock = clock
     this.capabilities = {
       byUser: can(store, 'keysOfUser'),
       revoke: true,
       sweep: can(store, 'sweep'),
-      atomic: 'everywhere',
+      atomic: store instanceof CallbackStore ? 'process' : 'everywhere',
     }
   }
 
@@ -85,21 +77,13 @@ export class StoreKeeper implements Keeper {
     return { id, handle: keyOf(id) }
   }
 
-  token({ id }: Identity, audience: string): string {
-    return `${id}.${this.#keyring.sign(signed(id, audience))}`
+  token(identity: Identity, audience: string): string {
+    return this.#tokens.sign(identity, audience)
   }
 
   open(token: string, audience: string): Awaitable<Opened> {
-    const cached = `${audience}=${token}`
-    let verified = this.#verified.get(cached)
-    if (verified === undefined) {
-      if (!TOKEN.test(token)) return { state: 'rejected', reason: 'format' }
-      const id = token.slice(0, ID_LENGTH)
-      const by = this.#keyring.signedBy(signed(id, audience), token.slice(ID_LENGTH + 1))
-      if (by === -1) return { state: 'rejected', reason: 'signature' }
-      verified = { identity: { id, handle: keyOf(id) }, reissue: by > 0 }
-      this.#verified.set(cached, verified)
-    }
+    const verified = this.#tokens.verify(token, audience)
+    if ('state' in verified) return verified
     return this.#records.load(verified.identity, verified.reissue)
   }
 
@@ -213,7 +197,14 @@ export class StoreKeeper implements Keeper {
     }
   }
 
-  touch(held: Held): Promise<boolean> {
+  async touch(held: Held): Promise<boolean> {
+    if (this.#records.isLive(held)) return this.#touch(held)
+    // A store with another clock may still have it; or others have kept it alive meanwhile.
+    const now = await this.reload(held.identity)
+    return now.state === 'live' && this.#touch(now.held)
+  }
+
+  #touch(held: Held): Promise<boolean> {
     const { facts, identity } = held
     const now = this.#clock.now()
     const noted = facts.own ?? this.#lifetime.idleTimeout
@@ -276,12 +267,18 @@ export class StoreKeeper implements Keeper {
     return [...theirs.values()]
   }
 
-  async revokeUser(user: string, except: readonly string[]): Promise<Held[]> {
+  async revokeUser(
+    user: string,
+    except: readonly string[],
+    renewing: ReadonlyMap<string, string> = new Map(),
+  ): Promise<Held[]> {
     this.#records.byUser('revokeUser')
     return revokeAll({
       now: this.#clock.now(),
       except,
+      renewing,
       list: () => this.list(user),
+      look: (handle) => this.look(handle),
       destroy: (held) => this.destroy(held),
     })
   }
@@ -296,7 +293,13 @@ export class StoreKeeper implements Keeper {
     }
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    const store = this.#store
+    if (store === CLOSED_STORE) return
+    this.#store = CLOSED_STORE
+    this.#records.close()
+    await this.#records.within('close', () => leaveStore(store))
+  }
 
   /** A touch that set out before the expiry changed for another reason arrives with the old one. */
   #touchAgain(handle: string, expiresAt: number): void {
@@ -349,20 +352,20 @@ export class StoreKeeper implements Keeper {
       },
       500,
     )
-    return done.finally(() => place.leave())
+    const left = done.finally(() => place.leave())
+    // Also one after the end of its response, which nobody else waits for.
+    this.#inBackground(left)
+    return left
   }
 
   /** Full jitter, a few ms at most: who lost a race tries again soon, but not together. */
-  #pause(attempt: number): Promise<void> {
-    if (attempt === 0) return Promise.resolve()
+  async #pause(attempt: number): Promise<void> {
+    if (attempt === 0) return
     const ms = Math.random() * Math.min(2 ** attempt, 32)
+    if (this.#clock.pause !== undefined) await this.#clock.pause(ms)
     // Not a time the engine knows of, so a test need not move it.
-    return new Promise((resolve) => void systemClock.setTimeout(resolve, ms))
+    else await new Promise<void>((resolve) => void systemClock.setTimeout(resolve, ms))
   }
-}
-
-function signed(id: string, audience: string): string {
-  return `coatcheck id\n${audience}\n${id}`
 }
 
 function notLive({ state }: Opened): Written {

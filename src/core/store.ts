@@ -95,6 +95,8 @@ export interface Closable {
 /** Something a store did or met by itself. */
 export type StoreReport =
   | { readonly type: 'evicted' | 'expired'; readonly key: string; readonly text?: string }
+  /** A load has met something under this key that is no record it can read. The load gives a miss. */
+  | { readonly type: 'unreadable'; readonly key: string }
   | { readonly type: 'error'; readonly op: string; readonly error: unknown }
 
 /** Tells what it does by itself: evictions, expiries it finds, failures nobody waits for. */

@@ -11,8 +11,17 @@ import { MAX_DEPTH } from './record.js'
  * @throws CoatcheckError `ERR_NOT_SERIALIZABLE` with the key path in the message, never the value.
  */
 export function encodeStrict(value: unknown, key: string): string | undefined {
-  if (isPlain(value, 0)) return JSON.stringify(value)
+  if (isPlainForSure(value)) return JSON.stringify(value)
   return encode(value, key, [{ at: '', key }])
+}
+
+/** A getter of the application may fail: then the exact way names its place. */
+function isPlainForSure(value: unknown): boolean {
+  try {
+    return isPlain(value, 0)
+  } catch {
+    return false
+  }
 }
 
 /** Deeper than this the fast check gives up, which also ends it on a cycle. */
@@ -81,7 +90,7 @@ function encode(given: unknown, key: string, path: Step[]): string | undefined {
   const holder = value
   const inside = (at: string | number): string | undefined => {
     path.push({ at: holder, key: at })
-    const text = encode((holder as Record<string | number, unknown>)[at], String(at), path)
+    const text = encode(read(holder, at, path), String(at), path)
     path.pop()
     return text
   }
@@ -95,6 +104,14 @@ function encode(given: unknown, key: string, path: Step[]): string | undefined {
     if (text !== undefined) parts.push(`${JSON.stringify(name)}:${text}`)
   }
   return `{${parts.join(',')}}`
+}
+
+function read(holder: object, at: string | number, path: readonly Step[]): unknown {
+  try {
+    return (holder as Record<string | number, unknown>)[at]
+  } catch (cause) {
+    throw refused('a value whose getter failed', path, cause)
+  }
 }
 
 function callToJson(value: { toJSON(key: string): unknown }, key: string, path: Step[]): unknown {

@@ -106,18 +106,19 @@ async function write(
   entries: ReadonlyMap<string, string>,
 ): Promise<{ written: Written | Declined; renewed: UserChange | undefined }> {
   const changed = userChange(whoIs(from.untouched, userOf), whoIs(parseEntries(entries), userOf))
+  const { cookieClosed } = commits
+  const own = state.ownAfter(from)
   const options = {
     changes: { set: entries, deleted: new Set<string>() },
     kept: (key: string) => entries.has(key),
-    own: state.ownAfter(from),
+    own,
     restart: changed !== undefined,
-    issued: false,
+    sent: cookieClosed === undefined && (changed !== undefined || own !== from.facts.own),
     lifetime,
     userOf,
     now: clock.now(),
   }
   const rewrite = (newest: Held) => (newest === from ? draftOf(from, options) : undefined)
-  const { cookieClosed } = commits
   if (changed === undefined || state.hasFreshId(cookieClosed === undefined)) {
     return { written: await keeper.change(from, rewrite), renewed: undefined }
   }

@@ -7,6 +7,8 @@ export interface RevokeUser {
   readonly now: number
   /** Handles of sessions that stay, also under the ids that they are renewed to meanwhile. */
   readonly except: readonly string[]
+  /** The handles that sessions are being renewed to right now, with the present ones. */
+  readonly renewing: ReadonlyMap<string, string>
   look(handle: string): Promise<Opened>
   list(): Promise<Held[]>
   destroy(held: Held): Promise<Held | undefined>
@@ -18,14 +20,18 @@ export interface RevokeUser {
  * finds nothing that started before the call. The first pass asks no date: clocks of nodes differ.
  */
 export async function revokeAll(options: RevokeUser): Promise<Held[]> {
-  const { now, except, list, look, destroy } = options
+  const { now, except, renewing, list, look, destroy } = options
   const staying = new Set(except)
   const ended: Held[] = []
   let latestStart = now
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     const all = await list()
+    for (const { identity } of all) {
+      const present = renewing.get(identity.handle)
+      if (present !== undefined && staying.has(present)) staying.add(identity.handle)
+    }
+    // Also one that was listed: its renewal may have come to its end since.
     for (const handle of except) {
-      if (all.some(({ identity }) => identity.handle === handle)) continue
       const opened = await look(handle)
       if (opened.state === 'live') staying.add(opened.held.identity.handle)
     }

@@ -17,8 +17,9 @@ export interface VisitTools {
   /** Updates of one session that lost a race go one after the other, within the process. */
   readonly contended: KeyQueue<never>
   /**
-   * Handles that requests have shown after `regenerate()` and before its commit, and under which the
-   * session still is stored: "all my sessions but this one" must know both.
+   * Handles that sessions are being renewed to, or that requests have shown after `regenerate()` and
+   * before its commit, and those under which the session still is stored: "all my sessions but this
+   * one" must know both.
    */
   readonly renewing: Map<string, string>
   emit<Name extends EventName>(name: Name, event: Omit<Events[Name], 'at'>): void

@@ -56,7 +56,7 @@ export class Visit implements SessionHost {
     ) {
       if (this.#announced !== handle) this.over()
       this.#announced = handle
-      this.#tools.renewing.set(handle, stored)
+      announce(this.#tools.renewing, handle, stored)
     }
     return handle
   }
@@ -242,4 +242,13 @@ export class Visit implements SessionHost {
     const { cookieClosed } = this.commits
     if (cookieClosed !== undefined && this.state.stored === 'live') throw tooLate(cookieClosed)
   }
+}
+
+/** Some responses never end: each handler that waits for a client that has gone leaves one behind. */
+const MOST_ANNOUNCED = 10_000
+
+function announce(renewing: Map<string, string>, handle: string, stored: string): void {
+  const [oldest] = renewing.keys()
+  if (renewing.size >= MOST_ANNOUNCED && oldest !== undefined) renewing.delete(oldest)
+  renewing.set(handle, stored)
 }

@@ -13,7 +13,6 @@ import { holdMinimal } from './minimal-response.js'
 import { PipedSources } from './piped-sources.js'
 import {
   isGone,
-  isHttp2,
   type Listen,
   type MethodName,
   type Methods,
@@ -26,6 +25,7 @@ import {
   refuseChunk,
   showAsEnded,
   showAsSent,
+  showStatus,
 } from './shown-as-sent.js'
 
 /**
@@ -195,6 +195,8 @@ class Hold implements ResponseHold {
 
   #endNow(args: unknown[]): unknown {
     const res = this.#res
+    // Listeners in front of ours (on-headers) run inside Node's end, and may still set data.
+    const runsOthers = res.writeHead !== this.#own.writeHead && !res.headersSent
     this.state = 'ended'
     let result: unknown
     try {
@@ -203,7 +205,9 @@ class Hold implements ResponseHold {
       this.state = res.headersSent ? 'sent' : 'open'
       throw error
     }
-    this.#over()
+    const finished = runsOthers ? this.#finish() : undefined
+    if (finished === undefined) this.#over()
+    else finished.then(() => this.#over())
     return result
   }
 
@@ -263,7 +267,7 @@ class Hold implements ResponseHold {
     }
     // On HTTP/2 the response itself says nothing when a HEAD is closed before its `end`.
     const { stream } = this.#res
-    if (stream !== undefined) stream.on?.('close', onClose)
+    if (typeof stream?.on === 'function') stream.on('close', onClose)
     else this.#on?.call(this.#res, 'close', onClose)
   }
 
@@ -280,23 +284,15 @@ class Hold implements ResponseHold {
     this.#watch()
     const held = new HeldCalls(res)
     this.#held = held
-    const began = { code: res.statusCode, message: isHttp2(res) ? undefined : res.statusMessage }
-    if (method === 'writeHead') {
-      res.statusCode = (args[0] as number) | 0
-      if (!isHttp2(res) && typeof args[1] === 'string') res.statusMessage = args[1]
-    }
-    const shown = res.statusCode
+    const hideStatus = showStatus(res, method === 'writeHead' ? args : [])
     answer.then(
       (edit) => {
         this.#answer = undefined
         this.#edit = edit
         this.#unshow?.()
-        const late = res.statusCode
-        res.statusCode = began.code
-        if (!isHttp2(res)) res.statusMessage = began.message
+        const keepLate = hideStatus()
         this.#replay(held, (first) => this.#release(first.method, first.args))
-        // As in plain Node, an assignment after the headers is read back, and changes nothing.
-        if (late !== shown) res.statusCode = late
+        keepLate()
       },
       (error) => {
         this.#unshow?.()

@@ -50,10 +50,17 @@ export interface ServerResponseLike extends Methods {
   readonly req?: { method?: string | undefined }
   readonly socket?: { destroyed?: boolean } | null
   /** HTTP/2 only. */
-  readonly stream?: { destroyed?: boolean; closed?: boolean; respond?: unknown; on?: Listen }
+  readonly stream?: {
+    destroyed?: boolean
+    closed?: boolean
+    respond?: unknown
+    on?: Listen
+    sendTrailers?(trailers: object): void
+  }
   setHeader(name: string, value: unknown): unknown
   getHeader(name: string): unknown
   removeHeader(name: string): void
+  addTrailers?(trailers: object): void
   getHeaderNames(): string[]
   getRawHeaderNames?(): string[]
   destroy(): unknown

@@ -20,8 +20,12 @@ export interface ReceivedToken {
   readonly secure: boolean
 }
 
-/** Browsers compare the prefixes without case, and keep such a cookie only with Secure. */
-const PREFIXED = /^__(?:host|secure)-/i
+/**
+ * Browsers compare the prefixes without case, and keep such a cookie only with Secure
+ * (RFC 6265bis, section 4.1.3); with `__Http-` and `__Host-Http-` only with HttpOnly too
+ * (draft-ietf-httpbis-layered-cookies).
+ */
+export const PREFIXED = /^__(?:host-(?:http-)?|secure-|http-)/i
 
 /**
  * The name on secure requests. The prefixes make browsers refuse such a cookie from anybody but

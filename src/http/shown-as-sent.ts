@@ -191,3 +191,26 @@ export function showAsSent(res: ServerResponseLike, held: HeldCalls, on: Listen)
     else Object.defineProperty(res, 'on', before)
   }
 }
+
+/**
+ * Shows the status that a held `writeHead` brings; no arguments: another call is held. Gives what
+ * puts back the one before it, for the replay, and that in turn what ends the replay: as in plain
+ * Node, an assignment after the headers is read back, and changes nothing.
+ */
+export function showStatus(
+  res: ServerResponseLike,
+  [code, message]: readonly unknown[],
+): () => () => void {
+  const began = { code: res.statusCode, message: isHttp2(res) ? undefined : res.statusMessage }
+  if (code !== undefined) res.statusCode = (code as number) | 0
+  if (!isHttp2(res) && typeof message === 'string') res.statusMessage = message
+  const shown = res.statusCode
+  return () => {
+    const late = res.statusCode
+    res.statusCode = began.code
+    if (!isHttp2(res)) res.statusMessage = began.message
+    return () => {
+      if (late !== shown) res.statusCode = late
+    }
+  }
+}

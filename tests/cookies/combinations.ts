@@ -99,6 +99,18 @@ export const allowed: readonly Row[] = [
     `__secure-shop=T; Domain=${SITE}; Path=/app; HttpOnly; Secure; SameSite=Lax`,
     `__secure-shop=T; Domain=${SITE}; Path=/app; HttpOnly; Secure; SameSite=Lax`,
   ],
+  [
+    { name: '__Http-shop', path: '/app', domain: SITE },
+    `__Http-shop=T; Domain=${SITE}; Path=/app; HttpOnly; Secure; SameSite=Lax`,
+    `__Http-shop=T; Domain=${SITE}; Path=/app; HttpOnly; Secure; SameSite=Lax`,
+    `__Http-shop=T; Domain=${SITE}; Path=/app; HttpOnly; Secure; SameSite=Lax`,
+  ],
+  [
+    { name: '__Host-Http-shop' },
+    '__Host-Http-shop=T; Path=/; HttpOnly; Secure; SameSite=Lax',
+    '__Host-Http-shop=T; Path=/; HttpOnly; Secure; SameSite=Lax',
+    '__Host-Http-shop=T; Path=/; HttpOnly; Secure; SameSite=Lax',
+  ],
   [{ sameSite: 'lax' }, PLAIN, SECURE, SECURE],
   [
     { sameSite: 'strict' },

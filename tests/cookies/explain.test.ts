@@ -1,3 +1,4 @@
+import type { ErrorRequestHandler } from 'express'
 import { describe, expect, it, vi } from 'vitest'
 import { type Explanation, MemoryStore, type SessionOptions } from '../../src/index.js'
 import { read, rowsOf } from '../support/docs.js'
@@ -13,8 +14,8 @@ async function explainedApp(options: Partial<SessionOptions<AnyData>> = {}) {
   const made = await serveApp(
     (app, sessions) => {
       app.use((req, res, next) => {
-        res.on('close', () => told(sessions.explain(req)))
-        inHandler.push(sessions.explain(req))
+        res.on('close', () => told(sessions.explain(req)!))
+        inHandler.push(sessions.explain(req)!)
         next()
       })
       app.get('/set', (req, res) => {
@@ -167,6 +168,53 @@ describe('explain() says of a response', () => {
   })
 })
 
+describe('explain() says of a request that was answered by an error instead of its handler', () => {
+  /** What an error page is told. */
+  async function refused(
+    options: Partial<SessionOptions<AnyData>>,
+    before: (made: Awaited<ReturnType<typeof serveApp>>) => unknown,
+  ) {
+    const made = await serveApp(() => {}, options)
+    const told: unknown[] = []
+    const page: ErrorRequestHandler = (error, req, res, _next) => {
+      told.push([error.code, made.sessions.explain(req)])
+      res.status(500).json({ ...made.sessions.of(req).session })
+    }
+    made.app.use(page)
+    // In front of the error page of every test.
+    const { stack } = made.app.router as unknown as { stack: unknown[] }
+    stack.splice(-2, 0, stack.pop())
+    const headers = {
+      cookie: `sid=${await made.sessions.issue({ userId: 'ada' }).catch(() => '')}`,
+    }
+    await before(made)
+    const answer = await made.browser().get('/', { headers })
+    expect([answer.status, answer.json(), answer.setCookies]).toEqual([500, {}, []])
+    return told
+  }
+
+  it('because its session could not be loaded: store-error', async () => {
+    const store = new WatchedStore(new MemoryStore())
+    const told = await refused({ store }, () => store.fail('load'))
+    const explained = { session: 'unavailable', received: { count: 1 }, ...none('store-error') }
+    expect(told).toMatchObject([['ERR_STORE', explained]])
+  })
+
+  it('because the manager had been closed: refused', async () => {
+    const told = await refused({}, ({ sessions }) => sessions.close())
+    const explained = { session: 'unavailable', received: { count: 1 }, ...none('refused') }
+    expect(told).toMatchObject([['ERR_CLOSED', explained]])
+  })
+
+  it('because the function cookie failed: refused', async () => {
+    const cookie = () => {
+      throw Object.assign(new Error('no cookie'), { code: 'OWN' })
+    }
+    const told = await refused({ cookie }, () => {})
+    expect(told).toMatchObject([['OWN', { session: 'unavailable', ...none('refused') }]])
+  })
+})
+
 describe('explain()', () => {
   it('tells in the handler what would be sent as things stand', async () => {
     const { visit, cookie, inHandler } = await explainedApp()
@@ -198,8 +246,9 @@ describe('explain()', () => {
     expect(told).toEqual(expect.arrayContaining(reasons))
   })
 
-  it('is an error for a request that has not passed the middleware', async () => {
+  it('is undefined for a request that has not passed the middleware: loggers ask it', async () => {
     const { sessions } = await serveApp()
-    expect(() => sessions.explain({})).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
+    expect(sessions.explain({})).toBe(undefined)
+    expect(() => sessions.of({})).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
   })
 })

@@ -40,7 +40,7 @@ async function twoSignIns({ host, setting, tls, header, trust }: Case) {
   const explained: Explanation[] = []
   const handle = (req: object, res: { end(): unknown; on: NodeJS.EventEmitter['on'] }) => {
     sessions.of(req).session.userId = 'ada'
-    res.on('close', () => explained.push(sessions.explain(req)))
+    res.on('close', () => explained.push(sessions.explain(req)!))
     res.end()
   }
   const ports = await bothServers(

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { MemoryStore, type SessionManager, session } from '../../src/index.js'
 import { CookieClient, FakeClock } from '../../src/testing/index.js'
 import { type AnyData, SECRET, serve, serveApp } from '../support/serve.js'
@@ -43,6 +43,30 @@ async function usersAndAdmins(
 }
 
 const namesOf = (lines: readonly string[]) => lines.map((line) => line.split('=')[0]).sort()
+
+describe('cookies of secure requests that lead nowhere, where nobody knows of TLS', () => {
+  it.each([1, 2])(
+    'have a new session sent as they came, with Secure: %d of them',
+    async (count) => {
+      const quiet = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+      const { browser, sessions } = await serveApp((app, all) => {
+        app.get('/set', (req, res) => {
+          all.of(req).session.cart = 1
+          res.end()
+        })
+      })
+      const dead: string[] = []
+      for (let n = 0; n < count; n++) {
+        const token = await sessions.issue({ n })
+        await (await sessions.read({ headers: { cookie: `sid=${token}` } }))!.destroy()
+        dead.push(`__Host-sid=${token}`)
+      }
+      const { setCookies } = await browser().get('/set', { headers: { cookie: dead.join('; ') } })
+      expect(setCookies).toEqual([expect.stringMatching(/^__Host-sid=.*; Secure/)])
+      quiet.mockRestore()
+    },
+  )
+})
 
 describe('two managers on one request', () => {
   it('commit on their own: one changes, renews or ends, and the other is not written', async () => {

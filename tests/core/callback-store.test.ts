@@ -17,7 +17,8 @@ const LIMIT = 2000
 const HOUR = 3_600_000
 
 function harness(
-  open: (clock: FakeClock) => { old: ExpressSessionStore; plant(key: string, text: string): void },
+  open: (clock: FakeClock) => { old: ExpressSessionStore; plant?(key: string, text: string): void },
+  parses?: 'parses',
 ): StoreHarness {
   return {
     open() {
@@ -30,13 +31,14 @@ function harness(
         clock,
         advance: (ms) => pass(clock, ms),
         another,
-        plant,
+        ...(plant === undefined ? {} : { plant }),
         dispose: () => void vi.useRealTimers(),
       }
     },
     // A life below a second is made one.
     unit: 1000,
     lacks: {
+      ...(parses ? { plant: 'a write fails where the old store cannot parse what is there' } : {}),
       sweep: 'old stores expire by themselves',
       entries: 'the old API lists only in some stores, and never by pages',
       keysOfUser: 'old stores know nothing of users',
@@ -56,21 +58,16 @@ testStore(
   { describe, it },
   'CallbackStore on memorystore',
   harness(() => {
-    const old = new (memorystore(expressSession))({ checkPeriod: 0 })
-    const inside = old as unknown as { store: { set(key: string, text: string): void } }
-    return { old, plant: (key, garbage) => inside.store.set(key, garbage) }
-  }),
+    return { old: new (memorystore(expressSession))({ checkPeriod: 0 }) }
+  }, 'parses'),
 )
 
 testStore(
   { describe, it },
   'CallbackStore on a store that keeps an expiry of its own',
   harness((clock) => {
-    const old = new ExpiringOldStore(clock)
-    const plant = (key: string, garbage: string) =>
-      void old.kept.set(key, { session: garbage, ends: Number.POSITIVE_INFINITY })
-    return { old, plant }
-  }),
+    return { old: new ExpiringOldStore(clock) }
+  }, 'parses'),
 )
 
 testStore(
@@ -382,6 +379,40 @@ describe('a store that does not answer', () => {
   })
 })
 
+describe('a record that the store cannot parse', () => {
+  async function unreadable() {
+    const made = fixture()
+    const reports: StoreReport[] = []
+    made.store.onReport((report) => reports.push(report))
+    await made.store.create(KEY, made.entry('1'))
+    made.old.kept.set(KEY, { session: '<html>502', ends: Number.POSITIVE_INFINITY })
+    return { ...made, reports }
+  }
+
+  it('is a miss, which is told', async () => {
+    const { store, reports } = await unreadable()
+    expect(await store.load(KEY)).toBe(undefined)
+    expect(reports).toEqual([{ type: 'unreadable', key: KEY }])
+  })
+
+  it.each<[string, (store: CallbackStore, entry: Entry) => Promise<unknown>]>([
+    ['replaced', (store, entry) => store.replace(KEY, entry, entry)],
+    ['touched', (store, entry) => store.touch(KEY, entry.expiresAt)],
+  ])('is a failure when it is to be %s: its server may be down', async (_, run) => {
+    const { old, store, entry, reports } = await unreadable()
+    await expect(run(store, entry('1'))).rejects.toBeInstanceOf(SyntaxError)
+    expect(old.kept.get(KEY)?.session).toBe('<html>502')
+    expect(reports).toEqual([])
+  })
+
+  it('can be removed', async () => {
+    const { old, store } = await unreadable()
+    expect(await store.destroy(KEY)).toBe(true)
+    expect(old.kept.has(KEY)).toBe(false)
+    expect(await store.destroy(KEY)).toBe(false)
+  })
+})
+
 describe('the end of a record', () => {
   it('is what the store says, where a touch elsewhere has moved only its own expiry', async () => {
     const { old, store, clock, entry } = fixture()
@@ -396,6 +427,20 @@ describe('the end of a record', () => {
     expect(await store.load(KEY)).toEqual({ text: '1', expiresAt: clock.now() + HOUR })
     await clock.advance(HOUR)
     expect(await store.load(KEY)).toBe(undefined)
+  })
+
+  it('is what the store says, where only others have touched it since this process did', async () => {
+    const { old, store, clock, entry } = fixture()
+    const elsewhere = new CallbackStore(copyOf(old), { clock, patience: LIMIT })
+    await store.create(KEY, entry('1'))
+    await clock.advance(HOUR / 6)
+    await store.touch(KEY, clock.now() + HOUR)
+    for (let hours = 0; hours < 2; hours += 0.5) {
+      await clock.advance(HOUR / 2)
+      await elsewhere.touch(KEY, clock.now() + HOUR)
+    }
+    expect(await store.load(KEY)).toMatchObject({ text: '1' })
+    expect(await store.replace(KEY, entry('2'), entry('1'))).toBe('replaced')
   })
 
   it('is not taken for moved in a store without a touch', async () => {

@@ -172,9 +172,14 @@ describe('a miss', () => {
     expect(await getOld(storeWith({ get }), 'key')).toBe(undefined)
   })
 
-  it('is a record that the store cannot parse', async () => {
-    const get: Get = () => JSON.parse('{"cookie":')
-    expect(await getOld(storeWith({ get }), 'key')).toBe(undefined)
+  it('is not a server that is down, though its socket is a file that is not there', async () => {
+    const down = Object.assign(codeError('ENOENT'), { syscall: 'connect' })
+    const store = storeWith({
+      get: (_key, callback) => callback(down),
+      destroy: (_key, callback) => callback(down),
+    })
+    await expect(getOld(store, 'key')).rejects.toBe(down)
+    await expect(ask(store, 'destroy', ['key'])).rejects.toBe(down)
   })
 
   it('is no error when it is to be removed', async () => {

@@ -10,12 +10,17 @@ function held(handle: string, started = NOW - 1): Held {
 }
 
 /** Ends the sessions that the index names in each reading of it; the last reading repeats. */
-async function revoke(readings: Held[][], except: string[] = []) {
+async function revoke(
+  readings: Held[][],
+  except: string[] = [],
+  renewing: readonly [string, string][] = [],
+) {
   let reads = 0
   const tried: string[] = []
   const ended = await revokeAll({
     now: NOW,
     except,
+    renewing: new Map(renewing),
     list: async () => readings[Math.min(reads++, readings.length - 1)] ?? [],
     look: async (handle) => ({ state: 'gone', handle }),
     destroy: async (one) => {

@@ -231,6 +231,74 @@ describe('a failed begin', () => {
     expect(head).not.toMatch(/cache-control|disposition|trailer|etag|encoding/i)
   })
 
+  it.each<[string, (next: (error?: unknown) => void) => (...args: unknown[]) => unknown]>([
+    [
+      'its arguments',
+      (next) =>
+        function (this: unknown) {
+          // biome-ignore lint/complexity/noArguments: what tracers do
+          return Reflect.apply(next, this, arguments)
+        },
+    ],
+    [
+      'the rest of them',
+      (next) =>
+        (...args) =>
+          next(...args),
+    ],
+  ])(
+    'is given to a next that a tracer has wrapped, declaring nothing and passing on %s',
+    async (_, wrapped) => {
+      const holder = new HandHolder()
+      const port = await serve((_req, res) => {
+        const next = (reason?: unknown) => void res.end(`page for ${(reason as Error).message}`)
+        hold(res, holder, settingsWith(), wrapped(next))
+        res.end('x')
+        holder.fail(error)
+      })
+      expect(split(await exchange(port)).body).toBe(`page for ${error.message}`)
+    },
+  )
+
+  it('keeps no-store, since somebody else may have set a cookie, and no other Cache-Control', async () => {
+    for (const [set, sent] of [
+      ['no-store', 'no-store'],
+      ['public, max-age=60', undefined],
+    ] as const) {
+      const holder = new HandHolder()
+      let kept: unknown = 'not asked'
+      const port = await serve((_req, res) => {
+        hold(res, holder, settingsWith(), (_reason) => {
+          kept = res.getHeader('Cache-Control')
+          res.end('page')
+        })
+        res.setHeader('Cache-Control', set)
+        res.end('x')
+        holder.fail(error)
+      })
+      await exchange(port)
+      expect(kept).toBe(sent)
+    }
+  })
+
+  it('drops the trailers of the dropped body', async () => {
+    const holder = new HandHolder()
+    const port = await serve((_req, res) => {
+      hold(res, holder, settingsWith(), (_reason) => {
+        res.write('pa')
+        res.end('ge')
+      })
+      res.setHeader('Trailer', 'X-Sum')
+      res.write('dropped')
+      res.addTrailers({ 'X-Sum': 'of what was dropped' })
+      res.end()
+      holder.fail(error)
+    })
+    const text = await exchange(port)
+    expect(text).toContain('ge\r\n0\r\n\r\n')
+    expect(text).not.toContain('of what was dropped')
+  })
+
   it('is answered bare when a promise wrapper ignores the second next', async () => {
     const clock = new FakeClock()
     const holder = new HandHolder()

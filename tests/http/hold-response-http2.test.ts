@@ -69,6 +69,25 @@ describe('over HTTP/2', () => {
     expect(seen).toEqual([true, 201, code, code, code, true, true])
   })
 
+  it('a failed begin drops the trailers of the dropped body', async () => {
+    const holder = new HandHolder()
+    const client = await session((_, res) => {
+      hold(res, holder, settingsWith(), (_reason) => void res.end('page'))
+      res.write('dropped')
+      res.addTrailers({ 'x-sum': 'of what was dropped' })
+      res.end()
+      holder.fail(error)
+    })
+    const stream = client.request({ ':path': '/' })
+    const trailers: unknown[] = []
+    stream.on('trailers', (received) => trailers.push({ ...received }))
+    const chunks: Buffer[] = []
+    stream.on('data', (chunk) => chunks.push(chunk))
+    await once(stream, 'close')
+    expect(Buffer.concat(chunks).toString()).toBe('page')
+    expect(trailers.filter((one) => Object.keys(one as object).length > 0)).toEqual([])
+  })
+
   it('no frame of the response leaves before the answer', async () => {
     const holder = new HandHolder()
     const client = await session((_, res) => {

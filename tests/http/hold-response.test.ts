@@ -715,6 +715,21 @@ describe('what changes after the headers', () => {
     expect(holder.log).toEqual(['begin', 'answer', 'finish', 'true', 'ended'])
   })
 
+  it('is looked at when the client leaves a response with a stream that is not of HTTP/2', async () => {
+    const holder = new HandHolder()
+    holder.beginWith = () => undefined
+    const port = await serve((_, res) => {
+      Object.assign(res, { stream: () => {} })
+      hold(res, holder)
+      res.write('x')
+    })
+    const client = new RawClient(port).send(get())
+    await client.until('x')
+    client.socket.destroy()
+    await holder.over
+    expect(holder.log).toEqual(['begin', 'finish', 'ended'])
+  })
+
   it('is looked at when the client leaves a stream', async () => {
     const holder = new HandHolder()
     holder.beginWith = () => undefined

@@ -1,5 +1,27 @@
 import { concurrency } from './concurrency.js'
+import { cookies } from './cookies.js'
+import { everywhere } from './everywhere.js'
+import { expiry } from './expiry.js'
+import { failure } from './failure.js'
+import { fuzz } from './fuzz.js'
+import { lifecycle } from './lifecycle.js'
 import type { Mutation } from './mutation.js'
+import { oldStores } from './old-stores.js'
+import { operation } from './operation.js'
+import { responses } from './responses.js'
+import { stores } from './stores.js'
 
 /** Every list, in the order of the rules. */
-export const mutations: readonly Mutation[] = [...concurrency]
+export const mutations: readonly Mutation[] = [
+  ...concurrency,
+  ...lifecycle,
+  ...cookies,
+  ...everywhere,
+  ...fuzz,
+  ...oldStores,
+  ...operation,
+  ...responses,
+  ...expiry,
+  ...failure,
+  ...stores,
+]

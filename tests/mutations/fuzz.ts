@@ -17,7 +17,7 @@ export const fuzz: readonly Mutation[] = [
   {
     rule: 'B34',
     without: 'the form of a token, as fuzzing sees it',
-    file: 'src/core/store-keeper.ts',
+    file: 'src/core/tokens.ts',
     find: "if (!TOKEN.test(token)) return { state: 'rejected', reason: 'format' }",
     put: '',
     test,
@@ -26,7 +26,7 @@ export const fuzz: readonly Mutation[] = [
   {
     rule: 'B34',
     without: 'the signature, as fuzzing sees it',
-    file: 'src/core/store-keeper.ts',
+    file: 'src/core/tokens.ts',
     find: "if (by === -1) return { state: 'rejected', reason: 'signature' }",
     put: '',
     test,
@@ -35,7 +35,7 @@ export const fuzz: readonly Mutation[] = [
   {
     rule: 'B15',
     without: 'what a token is for in what is signed',
-    file: 'src/core/store-keeper.ts',
+    file: 'src/core/tokens.ts',
     find: 'function signed(id: string, audience: string): string {',
     put: "function signed(id: string, _for: string): string {\n  const audience = ''",
     test,

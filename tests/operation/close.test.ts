@@ -1,6 +1,7 @@
+import { type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import * as http2 from 'node:http2'
 import { createServer } from 'node:http2'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Entry, Stored } from '../../src/core/store.js'
 import { MemoryStore, session } from '../../src/index.js'
@@ -20,6 +21,10 @@ async function isSettled(work: Promise<unknown>): Promise<boolean> {
   work.then(note, note)
   await turns(20)
   return settled
+}
+
+function isConnected(server: Server): Promise<boolean> {
+  return new Promise((resolve) => server.getConnections((_, count) => resolve(count > 0)))
 }
 
 /** An app with a handler that stops in its middle until the test lets it go on. */
@@ -127,6 +132,17 @@ describe('close()', () => {
     }
     await sessions.settled()
     await sessions.close()
+  })
+
+  it('leaves the property of a later request to whoever has taken it', async () => {
+    const { sessions } = await serveApp()
+    await sessions.close()
+    const req = { headers: {}, session: 'of somebody else' }
+    const errors: unknown[] = []
+    for (const _ of [1, 2]) sessions(req, { headersSent: false }, (error) => errors.push(error))
+    expect(errors).toEqual([CLOSED, CLOSED])
+    expect(req.session).toBe('of somebody else')
+    expect(sessions.explain(req)).toBe(undefined)
   })
 
   it('ends sessions that were read before: their calls are refused too', async () => {
@@ -308,12 +324,109 @@ describe('a response that is being streamed during close()', () => {
   })
 })
 
+describe('close() waits for no client that has gone, however its response was used', () => {
+  /** Requests whose handler never answers; `enter` is called once they are inside. */
+  async function waiting(enter: (req: IncomingMessage, res: ServerResponse) => unknown) {
+    const clock = new FakeClock()
+    const sessions = session<AnyData>({ secret: SECRET, clock })
+    const { origin, server } = await serve((req, res) => {
+      sessions(req, res, () => void enter(req, res))
+    })
+    const client = connect(Number(new URL(origin).port), '127.0.0.1').on('error', () => {})
+    onTestFinished(() => void client.destroy())
+    return { clock, sessions, server, client }
+  }
+
+  const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+
+  it.each(['before', 'after'])('pipelined, and gone %s the call', async (when) => {
+    let count = 0
+    const all = gate()
+    const warned: string[] = []
+    const note = ({ name }: Error) => void warned.push(name)
+    process.on('warning', note)
+    onTestFinished(() => void process.off('warning', note))
+    const { clock, sessions, server, client } = await waiting(() => ++count === 12 && all.open())
+    client.write(GET.repeat(12))
+    await all.opened
+    const leave = async () => {
+      client.destroy()
+      while (await isConnected(server)) await turns(1)
+    }
+    if (when === 'before') await leave()
+    const closing = sessions.close()
+    if (when === 'after') await leave()
+    await turns()
+    await clock.advance(TIMEOUT)
+    await closing
+    // One listener for all twelve: more than ten on one socket are a warning.
+    expect(warned).toEqual([])
+  })
+
+  it('detached from its socket, which the handler writes to', async () => {
+    const inside = gate()
+    const { clock, sessions, server, client } = await waiting((req, res) => {
+      res.detachSocket(req.socket)
+      req.socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nraw')
+      inside.open()
+    })
+    client.resume().write(GET)
+    await inside.opened
+    while (await isConnected(server)) await turns(1)
+    const closing = sessions.close()
+    await turns()
+    await clock.advance(TIMEOUT)
+    await closing
+  })
+
+  it('with a stream of its own, which is not that of HTTP/2', async () => {
+    const clock = new FakeClock()
+    const sessions = session<AnyData>({ secret: SECRET, clock })
+    const inside = gate()
+    const { origin, server } = await serve((req, res) => {
+      Object.assign(res, { stream: () => {} })
+      // Nothing of the request tells either.
+      Object.defineProperty(req, 'socket', { value: undefined })
+      sessions(req, res, inside.open)
+    })
+    const client = connect(Number(new URL(origin).port), '127.0.0.1').on('error', () => {})
+    client.write(GET)
+    await inside.opened
+    client.destroy()
+    while (await isConnected(server)) await turns(1)
+    const closing = sessions.close()
+    await turns()
+    await clock.advance(TIMEOUT)
+    await closing
+  })
+
+  it('which an adapter has made for a WebSocket, though that goes on', async () => {
+    const clock = new FakeClock()
+    const sessions = session<AnyData>({ secret: SECRET, clock })
+    const inside = gate()
+    const { origin, server } = await serve(() => {})
+    server.on('upgrade', (req: IncomingMessage) => {
+      sessions(req, new ServerResponse(req), inside.open)
+    })
+    const client = connect(Number(new URL(origin).port), '127.0.0.1').on('error', () => {})
+    onTestFinished(() => void client.destroy())
+    client.write(GET.replace('Host', 'Connection: Upgrade\r\nUpgrade: websocket\r\nHost'))
+    await inside.opened
+    await sessions.close()
+    expect(client.destroyed).toBe(false)
+  })
+})
+
 describe('close() over HTTP/2', () => {
   it('does not wait for ever for a HEAD that its client has given up', async () => {
     const clock = new FakeClock()
     const sessions = session<AnyData>({ secret: SECRET, clock })
     const inside = gate()
-    const server = createServer((req, res) => sessions(req, res, inside.open))
+    const server = createServer((req, res) => {
+      // The stream tells by itself; sockets are asked by close() alone, and too late to forget.
+      Object.defineProperty(req, 'socket', { value: undefined })
+      sessions(req, res, inside.open)
+    })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
     const client = http2.connect(`http://127.0.0.1:${port}`)

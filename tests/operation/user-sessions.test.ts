@@ -241,6 +241,36 @@ describe('revokeUser() beside requests of the same user', () => {
     expect((await sessions.list('ada')).map(({ id }) => id)).toEqual([mine.id])
   })
 
+  it('spares the own session while it gets a new id, though it is stored under both', async () => {
+    const clock = new FakeClock()
+    const store = new Indexed({ clock })
+    const { sessions, signIn } = await serveDevices(store, clock)
+    const mine = await signIn('ada', 'mine')
+    const phone = await signIn('ada', 'phone')
+    const own = await mine.browser.get('/')
+    let ended: number | undefined
+    let listed: number | undefined
+    store.beforeEnd = async () => {
+      listed = (await sessions.list('ada')).length
+      ended = await sessions.revokeUser('ada', { except: mine.id })
+    }
+    await mine.browser.get('/regenerate')
+    expect([listed, ended]).toEqual([3, 1])
+    expect((await mine.browser.get('/')).json()).toEqual(own.json())
+    expect((await phone.browser.get('/')).json()).toEqual({})
+  })
+
+  it('spares the own session that got a new id after the index was read', async () => {
+    const clock = new FakeClock()
+    const store = new Indexed({ clock })
+    const { sessions, signIn } = await serveDevices(store, clock)
+    const mine = await signIn('ada', 'mine')
+    const own = await mine.browser.get('/')
+    store.afterIndex = () => mine.browser.get('/regenerate')
+    expect(await sessions.revokeUser('ada', { except: mine.id })).toBe(0)
+    expect((await mine.browser.get('/')).json()).toEqual(own.json())
+  })
+
   it('ends a session that gets a new id at that very moment, as revoke() does', async () => {
     const clock = new FakeClock()
     const store = new Indexed({ clock })

@@ -5,7 +5,7 @@ import { join, relative, sep } from 'node:path'
 import type { Mutation } from '../mutations/mutation.js'
 import { root } from '../support/docs.js'
 
-const NOT_COPIED = new Set(['node_modules', '.git', 'dist'])
+const NOT_COPIED = new Set(['node_modules', '.git'])
 
 /** How long a test without its protection may hang before that counts as red. */
 const HANGS = 120_000
@@ -23,7 +23,7 @@ export class WorkingCopies {
         recursive: true,
         filter: (path) => !NOT_COPIED.has(relative(root, path).split(sep)[0] ?? ''),
       })
-      for (const name of ['node_modules', 'dist']) symlinkSync(join(root, name), join(copy, name))
+      symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
       this.#free.push(copy)
     }
   }

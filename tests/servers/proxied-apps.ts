@@ -87,7 +87,7 @@ function handlerOf(sessions: SessionManager<AnyData>) {
       return
     }
     if (req.url === '/logout') await current.destroy()
-    const { forwardedProto, decided } = sessions.explain(req).secure
+    const { forwardedProto, decided } = sessions.explain(req)!.secure
     res.end(JSON.stringify({ data: current, forwardedProto, decided }))
   }
 }

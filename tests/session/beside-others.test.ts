@@ -9,6 +9,49 @@ import { type AnyData, SECRET, serve } from '../support/serve.js'
 import { gate } from '../support/turns.js'
 import { WatchedStore } from '../support/watched-store.js'
 
+describe('data that a listener of on-headers sets', () => {
+  async function served(isStored: boolean) {
+    const store = new WatchedStore(new MemoryStore())
+    const sessions = session<AnyData>({ secret: SECRET, store })
+    onTestFinished(() => sessions.close())
+    const warnings: unknown[] = []
+    sessions.on('warning', ({ code }) => warnings.push(code))
+    const { origin } = await serve((req, res) =>
+      sessions(req, res, () => {
+        const current = sessions.of(req).session
+        onHeaders(res, () => {
+          current.lastStatus = res.statusCode
+        })
+        if (req.url === '/dirty') current.n = 1
+        res.end('x')
+      }),
+    )
+    const headers = isStored ? { cookie: `sid=${await sessions.issue({ userId: 1 })}` } : {}
+    const visit = async (path: string) => {
+      await (await fetch(origin + path, { headers })).text()
+      await sessions.settled()
+      return sessions.read({ headers })
+    }
+    return { visit, warnings, store }
+  }
+
+  it.each<[string, AnyData]>([
+    ['/', { userId: 1, lastStatus: 200 }],
+    ['/dirty', { userId: 1, n: 1, lastStatus: 200 }],
+  ])('inside a single end() is stored after it: %s', async (path, stored) => {
+    const { visit, warnings } = await served(true)
+    expect(await visit(path)).toEqual(stored)
+    expect(warnings).toEqual([])
+  })
+
+  it('is warned of where it would need a cookie', async () => {
+    const { visit, warnings, store } = await served(false)
+    await visit('/')
+    expect(warnings).toEqual(['WARN_TOO_LATE'])
+    expect(store.calls).toEqual([])
+  })
+})
+
 /** An app with what others put beside a session: all of them before it, or all of them after. */
 async function beside(where: 'before' | 'after') {
   const store = new WatchedStore(new MemoryStore())

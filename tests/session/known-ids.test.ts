@@ -84,6 +84,18 @@ describe('an id shown before it is stored', () => {
     expect(manager.tools.renewing.size).toBe(0)
   })
 
+  it('costs no more memory than ten thousand, though many requests never end', async () => {
+    const manager = new Manager(settingsFrom({ secret: SECRET }))
+    const { renewing } = manager.tools
+    for (let n = 0; n < 10_000; n++) renewing.set(`never answered ${n}`, 'somebody')
+    const visit = await visitOf(manager)
+    await visit.regenerate({ keep: true })
+    const shown = visit.handleOf(visit.state.session)
+    expect(renewing.size).toBe(10_000)
+    expect(renewing.has('never answered 0')).toBe(false)
+    expect(renewing.has(shown)).toBe(true)
+  })
+
   it('stays the same through reload()', async () => {
     const visit = await visitOf(new Manager(settingsFrom({ secret: SECRET })))
     await visit.regenerate({ keep: true })

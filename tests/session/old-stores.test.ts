@@ -219,6 +219,50 @@ describe('a store made for express-session', () => {
     expect(told).toEqual(['WARN_LEGACY_STORE', expect.stringContaining('PlainOldStore')])
   })
 
+  it('is warned of too in a process that serves no request', async () => {
+    const warned = processWarnings()
+    const sessions = session<AnyData>({ secret: SECRET, store: new PlainOldStore() })
+    await sessions.issue({ cart: 1 })
+    await sessions.read({ headers: {} })
+    await turns()
+    expect(warned).toEqual(['WARN_LEGACY_STORE'])
+    await sessions.close()
+  })
+
+  it('behind a gateway that answers by a page of its own fails a sign-out, and loses nobody', async () => {
+    const store = new PlainOldStore()
+    let isDown = false
+    const get = store.get.bind(store)
+    store.get = (key, callback) => {
+      if (isDown) JSON.parse('<html>502 Bad Gateway')
+      get(key, callback)
+    }
+    const { browser, sessions } = await serveApp(
+      (app, all) => {
+        app.get('/set', (req, res) => {
+          all.of(req).session.cart = 1
+          res.end()
+        })
+        app.get('/logout', async (req, res) => {
+          isDown = true
+          await all.of(req).session.destroy()
+          res.end()
+        })
+      },
+      { store },
+    )
+    const told: unknown[] = []
+    sessions.on('corrupt', ({ reason }) => told.push(reason))
+    const visitor = browser()
+    await visitor.get('/set')
+    expect(await visitor.get('/logout')).toMatchObject({ status: 500, setCookies: [] })
+    // At load it is a miss: what cannot be parsed would else fail every request of its visitor.
+    expect((await visitor.get('/')).json()).toEqual({})
+    expect(told).toEqual(['unreadable'])
+    isDown = false
+    expect((await visitor.get('/')).json()).toEqual({ cart: 1 })
+  })
+
   it('of another kind is not warned of', async () => {
     const warned = processWarnings()
     const { browser } = await serveApp()

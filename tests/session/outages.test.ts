@@ -1,12 +1,13 @@
 import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
+import type { ErrorRequestHandler } from 'express'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { MemoryStore } from '../../src/index.js'
 import { FileStore } from '../../src/stores/file.js'
 import { FakeClock } from '../../src/testing/index.js'
 import { answerOf, freshFolder, startProcess } from '../stores/file-folder.js'
 import { fatal } from '../support/process-events.js'
-import { serveApp } from '../support/serve.js'
+import { type AnyData, serveApp } from '../support/serve.js'
 import { turns } from '../support/turns.js'
 import { type Operation, WatchedStore } from '../support/watched-store.js'
 
@@ -99,6 +100,49 @@ describe('a session that cannot be loaded', () => {
       expect((await visitor.get('/')).json()).toEqual({ kept: true, userId: 1 })
     },
   )
+})
+
+describe('the error page of a session that cannot be loaded', () => {
+  it('may look at req.session, which is empty, and can change nothing', async () => {
+    const { visitor, store, app, sessions } = await signedIn()
+    const page: ErrorRequestHandler = async (_error, req, res, _next) => {
+      const { session } = req as unknown as { session: AnyData & { save(): Promise<void> } }
+      const shown = { ...session }
+      session.seen = 'an error page'
+      const saved = await session.save().then(() => 'saved', codeOf)
+      res.status(503).json([shown, saved, sessions.of(req).isReadOnly])
+    }
+    app.use(page)
+    const { stack } = app.router as unknown as { stack: unknown[] }
+    stack.splice(-2, 0, stack.pop())
+    store.fail('load')
+    const answer = await visitor.get('/')
+    expect(answer).toMatchObject({ status: 503, setCookies: [] })
+    expect(answer.json()).toEqual([{}, 'ERR_READ_ONLY', true])
+    store.recover()
+    expect((await visitor.get('/')).json()).toEqual({ kept: true, userId: 1 })
+  })
+
+  it('may send the request on, and the middleware tries again', async () => {
+    let answered: unknown
+    const { visitor, store, app, sessions } = await signedIn()
+    const again: ErrorRequestHandler = (error, req, res, next) => {
+      if (answered !== undefined) return next(error)
+      answered = error.code
+      store.recover()
+      sessions(req, res, (reason) => {
+        if (reason === undefined) res.json({ ...sessions.of(req).session })
+        else next(reason)
+      })
+    }
+    app.use(again)
+    const { stack } = app.router as unknown as { stack: unknown[] }
+    stack.splice(-2, 0, stack.pop())
+    store.fail('load')
+    const answer = await visitor.get('/')
+    expect([answered, answer.status]).toEqual(['ERR_STORE', 200])
+    expect(answer.json()).toEqual({ kept: true, userId: 1 })
+  })
 })
 
 describe('with onStoreError anonymous, a session that cannot be loaded', () => {

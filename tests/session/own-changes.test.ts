@@ -183,7 +183,7 @@ describe('update', () => {
         const code = await sessions
           .of(req)
           .session.update((data) => {
-            data.id = 5
+            Object.assign(data, { id: 5 })
           })
           .catch((error: { code: string }) => error.code)
         res.json(code ?? 'stored')

@@ -75,6 +75,39 @@ describe('a visitor who asked to be remembered', () => {
   })
 })
 
+describe('a lifetime that was set without a response', () => {
+  it('is told to the browser once, by the next response', async () => {
+    const { browser, clock, sessions, origin } = await serveApp(routes)
+    const visitor = browser()
+    await visitor.get('/set/userId')
+    const found = await sessions.read({ headers: { cookie: visitor.jar.header(`${origin}/`) } })
+    found!.cookie.maxAge = 7 * DAY
+    await found!.save()
+    const [line] = (await visitor.get('/')).setCookies
+    expect(datesOf(line, clock.now()).maxAge).toBe((30 * DAY) / 1000)
+    expect((await visitor.get('/')).setCookies).toEqual([])
+    visitor.jar.dropSessionCookies()
+    await clock.advance(6 * DAY)
+    expect((await visitor.get('/')).json()).toEqual({ userId: true })
+  })
+
+  it('is told later, if others write before', async () => {
+    const { browser, sessions, origin } = await serveApp(routes)
+    const visitor = browser()
+    await visitor.get('/set/userId')
+    const req = { headers: { cookie: visitor.jar.header(`${origin}/`) } }
+    const found = await sessions.read(req)
+    found!.cookie.maxAge = 7 * DAY
+    await found!.save()
+    const other = await sessions.read(req)
+    Object.assign(other!, { n: 1 })
+    await other!.save()
+    const [line] = (await visitor.get('/set/more')).setCookies
+    expect(line).toContain('; Max-Age=')
+    expect((await visitor.get('/set/again')).setCookies).toEqual([])
+  })
+})
+
 describe('a persistent cookie', () => {
   it('lives to the absolute end, 400 days at most, and both of its dates say so', async () => {
     const days = fc.oneof(fc.constant(false as const), fc.integer({ min: 1, max: 36_500 }))

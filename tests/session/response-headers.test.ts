@@ -1,7 +1,8 @@
+import type { Request } from 'express'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { MemoryStore } from '../../src/index.js'
+import { MemoryStore, type SessionManager } from '../../src/index.js'
 import { processWarnings } from '../support/process-events.js'
-import { serveApp } from '../support/serve.js'
+import { type AnyData, serveApp } from '../support/serve.js'
 import { turns } from '../support/turns.js'
 import { WatchedStore } from '../support/watched-store.js'
 
@@ -40,6 +41,32 @@ describe('Vary', () => {
     for (const what of ['read', 'set']) {
       expect((await answer(what, { Vary: set })).vary).toBe(sent)
     }
+  })
+})
+
+describe('a handler that looks at its session without req.session', () => {
+  it.each<[string, (sessions: SessionManager<AnyData>, req: Request) => unknown]>([
+    ['createdAt', (sessions, req) => sessions.of(req).createdAt],
+    ['authenticatedAt', (sessions, req) => sessions.of(req).authenticatedAt],
+    ['lastSeenAt', (sessions, req) => sessions.of(req).lastSeenAt],
+    ['expiresAt', (sessions, req) => sessions.of(req).expiresAt],
+    ['isReadOnly', (sessions, req) => sessions.of(req).isReadOnly],
+    ['sessions.read(req)', (sessions, req) => sessions.read(req)],
+    ['token()', (sessions, req) => sessions.of(req).token()],
+  ])('has a response that depends on the cookie: %s', async (name, look) => {
+    const { browser, sessions } = await serveApp((app, all) => {
+      app.get('/look', async (req, res) => {
+        await look(all, req)
+        res.end()
+      })
+      app.get('/nothing', (_req, res) => void res.end())
+    })
+    const headers = { cookie: `sid=${await sessions.issue({ userId: 'ada' })}` }
+    const { headers: looked } = await browser().get('/look', { headers })
+    expect(looked.vary).toBe('Cookie')
+    // The token is a credential, wherever in the response it is.
+    expect(looked['cache-control']).toBe(name === 'token()' ? 'no-store' : undefined)
+    expect((await browser().get('/nothing', { headers })).headers.vary).toBe(undefined)
   })
 })
 

@@ -106,7 +106,7 @@ describe('server-sent events', () => {
       res.flushHeaders()
       res.write('data: 1\n\n')
       const { late } = req.query
-      while (sessions.explain(req).cookie.action !== 'set') await turns(1)
+      while (sessions.explain(req)?.cookie.action !== 'set') await turns(1)
       await turns(2)
       if (late === 'user') current.userId = 'eve'
       else current.seen = 1

@@ -30,6 +30,29 @@ describe('a logout', () => {
     expect([answer.status, answer.json()]).toMatchObject([500, { code: 'ERR_STORE' }])
   })
 
+  it('that has failed is not carried out by a later save(), which stores what it is asked to', async () => {
+    const store = new WatchedStore(new MemoryStore())
+    const { browser } = await serveApp(
+      (app, sessions) => {
+        routes(app, sessions)
+        app.get('/leave', async (req, res) => {
+          const { session } = sessions.of(req)
+          store.fail('replace')
+          await session.destroy().catch(() => {})
+          store.recover()
+          session.tried = true
+          await session.save()
+          res.end()
+        })
+      },
+      { store },
+    )
+    const visitor = browser()
+    await visitor.get('/login')
+    expect((await visitor.get('/leave')).setCookies).toEqual([])
+    expect((await visitor.get('/')).json()).toEqual({ userId: 1, tried: true })
+  })
+
   it('does not need the data that the handler has set to be storable', async () => {
     const { browser } = await serveApp((app, sessions) => {
       routes(app, sessions)

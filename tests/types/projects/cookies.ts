@@ -7,6 +7,8 @@ session({ secret, cookie: { name: '__Host-x' } })
 session({ secret, cookie: { name: '__Host-x', path: '/', secure: true, sameSite: 'none' } })
 session({ secret, cookie: { name: '__Secure-x', domain: 'a.b', path: '/y', secure: 'auto' } })
 session({ secret, cookie: { name: 'x', domain: 'a.b', path: '/y', secure: false } })
+session({ secret, cookie: { name: '__Http-x', domain: 'a.b', path: '/y', httpOnly: true } })
+session({ secret, cookie: { name: '__Host-Http-x' } })
 
 // @ts-expect-error TS2322: the host alone
 session({ secret, cookie: { name: '__Host-x', domain: 'a.b' } })
@@ -16,6 +18,14 @@ session({ secret, cookie: { name: '__Host-x', path: '/y' } })
 session({ secret, cookie: { name: '__Host-x', secure: false } })
 // @ts-expect-error TS2322: https alone
 session({ secret, cookie: { name: '__Secure-x', secure: false } })
+// @ts-expect-error TS2322: https alone
+session({ secret, cookie: { name: '__Http-x', secure: false } })
+// @ts-expect-error TS2322: no scripts
+session({ secret, cookie: { name: '__Http-x', httpOnly: false } })
+// @ts-expect-error TS2322: no scripts
+session({ secret, cookie: { name: '__Host-Http-x', httpOnly: false } })
+// @ts-expect-error TS2322: the whole host
+session({ secret, cookie: { name: '__Host-Http-x', path: '/y' } })
 // @ts-expect-error TS2322: browsers compare without case
 session({ secret, cookie: { name: '__HOST-x', domain: 'a.b' } })
 // @ts-expect-error TS2322: a name of its own type
