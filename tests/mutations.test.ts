@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { mutations } from './mutations/all.js'
 import { read, root } from './support/docs.js'
 
-// Whether the tests go red is told by `npm run test:scale`; this keeps the list true to the sources.
+// Whether the tests go red is told by `npm run test:mutations`; this keeps the list true to the sources.
 describe('the protections that the tests are tried without', () => {
   it.each([...mutations])('$rule: $without', ({ file, find, put, test }) => {
     expect(read(file).split(find)).toHaveLength(2)

@@ -279,8 +279,13 @@ export class Commit {
   }
 
   #forgetData(): void {
-    if (this.#state.hasLateData) this.#stale('destroyed')
+    this.tellLateData()
     this.#state.destroy()
+  }
+
+  /** What was set on a session after its end goes nowhere, whatever comes after that. */
+  tellLateData(): void {
+    if (this.#state.hasLateData) this.#stale('destroyed')
   }
 
   /** The cookie is due again, by itself: only for a record that the store still has. */

@@ -173,7 +173,7 @@ export class SessionState {
 
   /** Data was set after `req.session = null`. */
   get hasLateData(): boolean {
-    return this.#renounced && this.#session !== undefined && this.#hasData()
+    return (this.#renounced || this.#destroyed) && this.#session !== undefined && this.#hasData()
   }
 
   /**

@@ -107,6 +107,7 @@ export class Visit implements SessionHost {
     return this.#ask('regenerate', async () => {
       this.#refuseReadOnly()
       this.#refuseTooLate()
+      this.commits.tellLateData()
       const wanted = typeof keep === 'string' ? [keep] : keep
       this.state.regenerate(wanted, this.newIdentity)
     })

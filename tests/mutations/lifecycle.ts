@@ -214,4 +214,13 @@ export const lifecycle: readonly Mutation[] = [
     test: 'tests/stores/memory.test.ts',
     named: 'in every order',
   },
+  {
+    rule: 'B10',
+    without: 'telling what was set after the end and before regenerate()',
+    file: 'src/core/visit.ts',
+    find: '      this.commits.tellLateData()\n',
+    put: '',
+    test: 'tests/session/logout.test.ts',
+    named: 'leaves what is set after it behind',
+  },
 ]

@@ -251,4 +251,27 @@ describe('destroy', () => {
     expect(again.setCookies).toEqual([expect.not.stringContaining('Max-Age=0')])
     expect((await visitor.get('/')).json()).toEqual({ fresh: true })
   })
+
+  it('leaves what is set after it behind, which is told, also if regenerate is to keep it', async () => {
+    const { browser, sessions } = await serveApp((app, sessions) => {
+      app.get('/login', (req, res) => {
+        sessions.of(req).session.userId = 1
+        res.end()
+      })
+      app.get('/again', async (req, res) => {
+        await sessions.of(req).session.destroy()
+        sessions.of(req).session.between = true
+        await sessions.of(req).session.regenerate({ keep: true })
+        sessions.of(req).session.fresh = true
+        res.end()
+      })
+    })
+    const told: string[] = []
+    sessions.on('stale-write', ({ reason }) => told.push(reason))
+    const visitor = browser()
+    await visitor.get('/login')
+    await visitor.get('/again')
+    expect((await visitor.get('/')).json()).toEqual({ fresh: true })
+    expect(told).toEqual(['destroyed'])
+  })
 })

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { mutations } from '../mutations/all.js'
+import { mutations } from './all.js'
 import { WorkingCopies } from './working-copies.js'
 
 const copies = new WorkingCopies(2)

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, sep } from 'node:path'
-import type { Mutation } from '../mutations/mutation.js'
 import { root } from '../support/docs.js'
+import type { Mutation } from './mutation.js'
 
 const NOT_COPIED = new Set(['node_modules', '.git'])
 
