@@ -1,9 +1,13 @@
 // The same three cases without sockets and in one process: less noise, and other versions of Node
 // are one command away. CPU of the middleware, Express (or nothing) and the handler.
 //
-//   node benchmarks/in-process.mjs [--host express|plain] [--requests 20000]
+//   node benchmarks/in-process.mjs [--host express|plain] [--requests 5000] [--baseline <folder>]
+//
+// where the folder is a clone of another commit, with its own dist.
 import { IncomingMessage, ServerResponse } from 'node:http'
+import { join, resolve } from 'node:path'
 import { Writable } from 'node:stream'
+import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { session } from 'coatcheck'
 import express from 'express'
@@ -12,12 +16,17 @@ import expressSession from 'express-session'
 const { values } = parseArgs({
   options: {
     host: { type: 'string', default: 'express' },
-    requests: { type: 'string', default: '20000' },
+    requests: { type: 'string', default: '5000' },
+    baseline: { type: 'string' },
   },
 })
 const requests = Number(values.requests)
-const ROUNDS = 6
+const ROUNDS = 12
 const secret = 'a secret of the benchmark, of 32 bytes and more'
+const baseline =
+  values.baseline === undefined
+    ? undefined
+    : await import(pathToFileURL(join(resolve(values.baseline), 'dist/esm/index.js')).href)
 
 const sides = {
   bare: (req, _res, next) => {
@@ -26,6 +35,7 @@ const sides = {
   },
   coatcheck: session({ secret }),
   'express-session': expressSession({ secret, resave: false, saveUninitialized: false }),
+  ...(baseline && { baseline: baseline.session({ secret }) }),
 }
 
 function start(req, res) {
@@ -105,7 +115,10 @@ console.log(
 for (const [name, handler] of Object.entries(cases)) {
   const best = {}
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [side, middleware] of Object.entries(sides)) {
+    // Who runs behind whom changes, and with it who pays for the garbage of whom.
+    const order = Object.entries(sides)
+    if (round % 2 === 1) order.reverse()
+    for (const [side, middleware] of order) {
       const host = hostOf(middleware, handler)
       const cookie = name === 'anonymous' || side === 'bare' ? undefined : cookies[side]
       const began = process.cpuUsage()
@@ -117,4 +130,6 @@ for (const [name, handler] of Object.entries(cases)) {
   const ratio = (best.coatcheck - best.bare) / (best['express-session'] - best.bare)
   const micros = Object.entries(best).map(([side, cpu]) => `${side} ${cpu.toFixed(1)} µs`)
   console.log(`${name}: ${micros.join(', ')}; added, as a ratio: ${ratio.toFixed(2)}`)
+  if (baseline)
+    console.log(`  coatcheck / baseline: ${(best.coatcheck / best.baseline).toFixed(2)}`)
 }

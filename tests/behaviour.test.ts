@@ -32,12 +32,30 @@ function promises(): Promised[] {
 
 const all = promises()
 
+const TITLE = String.raw`\(\s*(?<quote>['"\x60])(?<title>(?:\\.|(?!\k<quote>)[^\\])*)\k<quote>`
+
+/** The titles of the tests and groups in a file, but of none that is skipped. */
+function titlesIn(source: string): string[] {
+  const calls = new RegExp(String.raw`\b(?:it|test|describe)(?<how>(?:\.\w+)*)${TITLE}`, 'g')
+  const tables = new RegExp(String.raw`\)${TITLE},\s`, 'g')
+  const run = [...source.matchAll(calls)].filter(({ groups }) => !isLeftOut(groups!.how!))
+  const each = isLeftOut(source) ? [] : [...source.matchAll(tables)]
+  const titles = [...run, ...each].map(({ groups }) => groups!.title!)
+  return titles.map((title) => title.replaceAll('\\', '').replaceAll(/\s+/g, ' '))
+}
+
+/** By the words after `it`, or anywhere in a file whose tables may be meant. */
+function isLeftOut(how: string): boolean {
+  return /^(\.\w+)*\.(skip|todo)\b|\.(skip|todo)\.each\b/.test(how)
+}
+
 describe('the promises of docs/behaviour.md', () => {
   it.each(all)('$rule: $text', ({ tests }) => {
     expect(tests.length).toBeGreaterThan(0)
     for (const { path, name } of tests) {
       expect(existsSync(join(root, path)), path).toBe(true)
-      expect(read(path).replaceAll(/\s+/g, ' '), `${path} has no test "${name}"`).toContain(name)
+      const titles = titlesIn(read(path)).filter((title) => title.includes(name))
+      expect(titles, `${path} has no test "${name}" that is run`).not.toEqual([])
     }
   })
 
@@ -47,6 +65,21 @@ describe('the promises of docs/behaviour.md', () => {
       expect(mutations.filter((mutation) => mutation.rule === rule)).not.toHaveLength(0)
     },
   )
+
+  it.each([
+    ["it('keeps it', async () => {", true],
+    ["describe('it keeps it, too', () => {", true],
+    ['test(\n  "keeps it",', true],
+    ["it.concurrent('keeps it', () => {})", true],
+    ["it.each(rows)('keeps it when %s', (row) => {})", true],
+    ["// it keeps it\nconst text = 'keeps it'", false],
+    ["it('does more', () => expect(text).toBe('keeps it'))", false],
+    ["it.skip('keeps it', () => {})", false],
+    ["it.todo('keeps it')", false],
+    ["describe.skip.each(rows)('keeps it', () => {})", false],
+  ])('are kept by a test of that title: %s', (source, isTest) => {
+    expect(titlesIn(source).some((title) => title.includes('keeps it'))).toBe(isTest)
+  })
 
   it('are those of every rule that is built', () => {
     const from = (first: number, last: number) =>

@@ -1,5 +1,5 @@
 import * as nodeFiles from 'node:fs/promises'
-import { basename, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import type { Clock } from '../core/clock.js'
 import { systemClock } from '../core/clock.js'
 import type {
@@ -42,6 +42,9 @@ export interface FileStoreOptions {
   clock?: Clock
 }
 
+/** How many records of a user are read at once: a user may have thousands. */
+const READ_AT_ONCE = 16
+
 /** `unreadable`: a file is there, but it holds no record that this version understands. */
 type Found = RecordFile | 'unreadable' | undefined
 
@@ -63,6 +66,8 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
   readonly #locks: FileLocks
   readonly #users: FileUserIndex
   readonly #reports = new Reports()
+  /** The shard in which a sweep has met its limit, for the next one to go on there. */
+  #sweptTo = ''
 
   /** The second parameter is for tests: a file system that fails. */
   constructor(options: FileStoreOptions, fs: FileSystem = nodeFiles) {
@@ -170,7 +175,8 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
   sweep({ limit = Infinity }: { limit?: number } = {}): Promise<number> {
     return coded('sweep', async () => {
       let removed = 0
-      for await (const { path, name } of shardFiles(this.#fs, this.#layout)) {
+      for await (const { path, name } of shardFiles(this.#fs, this.#layout, this.#sweptTo)) {
+        this.#sweptTo = basename(dirname(path))
         if (removed >= limit) return removed
         if (!isHashName(name)) {
           await this.#attempt('sweep', () => clearLeftover(this.#files, this.#locks, path))
@@ -178,6 +184,7 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
           removed += 1
         }
       }
+      this.#sweptTo = ''
       for await (const { entry, record } of this.#users.entries()) {
         await this.#attempt('sweep', () => this.#sweepIndexEntry(entry, record))
       }
@@ -201,11 +208,10 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
   keysOfUser(user: string): Promise<string[]> {
     return coded('keysOfUser', async () => {
       const keys: string[] = []
-      for (const path of await this.#users.recordsOf(user)) {
-        const found = await this.#read(path)
-        const theirs = this.#isLive(found) && found.user === user
-        const key = theirs ? found.key : await this.#pruned(user, path)
-        if (key !== undefined) keys.push(key)
+      const paths = await this.#users.recordsOf(user)
+      for (let at = 0; at < paths.length; at += READ_AT_ONCE) {
+        const some = paths.slice(at, at + READ_AT_ONCE).map((path) => this.#keyIfOf(user, path))
+        for (const key of await Promise.all(some)) if (key !== undefined) keys.push(key)
       }
       return keys
     })
@@ -233,6 +239,13 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
     return found.expiresAt > this.#clock.now()
   }
 
+  /** The key of the record if it is this user's; if not, its entry goes. */
+  async #keyIfOf(user: string, path: string): Promise<string | undefined> {
+    const found = await this.#read(path)
+    const theirs = this.#isLive(found) && found.user === user
+    return theirs ? found.key : await this.#pruned(user, path)
+  }
+
   async #sweepRecord(path: string): Promise<boolean> {
     const found = await this.#read(path)
     if (found === undefined || found === 'unreadable' || this.#isLive(found)) return false
@@ -258,18 +271,20 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
 
   /**
    * A lock is a file, for which a full disk has no room, and what has expired has to make some. The
-   * record is taken out of its place first and looked at then: nobody can change it any more. Its
-   * index entry waits for the next sweep.
+   * record is taken out of its place first and looked at then: nobody can change it any more. If
+   * even that is gone, another sweeper has done the work. The index entry waits for the next sweep.
    */
   async #expireWithoutLock(path: string): Promise<boolean> {
     const aside = await this.#files.setAside(path)
     if (aside === undefined) return false
-    const found = decodeRecordFile((await this.#files.read(aside)) ?? Buffer.alloc(0))
+    const bytes = await this.#files.read(aside)
+    if (bytes === undefined) return false
+    const found = decodeRecordFile(bytes)
     if (found === undefined || found.expiresAt > this.#clock.now()) {
       await this.#files.putBack(aside, path)
       return false
     }
-    await this.#files.remove(aside)
+    if (!(await this.#files.remove(aside))) return false
     this.#reports.send({ type: 'expired', key: found.key, text: found.body.toString() })
     return true
   }

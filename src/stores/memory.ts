@@ -44,6 +44,13 @@ interface Slot extends Links<Slot>, Expiring {
 /** The slot itself, its entries in the maps, its place in the heap and the strings' headers. */
 const BYTES_PER_ENTRY = 256
 
+/**
+ * The share of the bounds in which anonymous records are as safe as signed-in ones. Whoever signs in
+ * has an anonymous session until then, and the sign-in ends with it: in a store full of users nobody
+ * else could come in. A small share, since as much of the users' a flood of strangers can push out.
+ */
+const SPARED_SHARE = 0.01
+
 /** How many records a sweep removes before it lets other work run: well below a millisecond. */
 const SWEEP_STEP = 1000
 
@@ -51,9 +58,9 @@ const SWEEP_STEP = 1000
  * Keeps records in the memory of this process: for development, tests, and programs that may
  * forget. A restart loses everything, and two processes share nothing.
  *
- * It is bounded. When it is full, expired records go first, then those of nobody, then those of
- * signed-in users, each time the one that was not used for longest. So a flood of visitors without
- * an account cannot log out those who have one.
+ * It is bounded. When it is full, expired records go first, then those of nobody but the newest
+ * hundredth of all, then those of signed-in users, each time the one that was not used for longest.
+ * So a flood of visitors without an account logs out one in a hundred of those who have one at most.
  *
  * Every operation but `sweep`, `entries` and `keysOfUser` answers at once, without a promise.
  */
@@ -68,6 +75,7 @@ export class MemoryStore implements Store, Sweepable, Enumerable, ByUser, Report
   readonly #keysByUser = new Map<string, Set<string>>()
   readonly #reports = new Reports()
   #bytes = 0
+  #anonymousBytes = 0
 
   constructor(options: MemoryStoreOptions = {}) {
     checkOptions('MemoryStore', options)
@@ -119,6 +127,7 @@ export class MemoryStore implements Store, Sweepable, Enumerable, ByUser, Report
     }
     slot.text = entry.text
     this.#bytes += bytes - slot.bytes
+    if (slot.user === undefined) this.#anonymousBytes += bytes - slot.bytes
     slot.bytes = bytes
     this.#setExpiry(slot, entry.expiresAt)
     this.#makeRoomBeside(slot)
@@ -202,13 +211,21 @@ export class MemoryStore implements Store, Sweepable, Enumerable, ByUser, Report
         this.#expire(expired)
         continue
       }
+      const [list, other] = this.#sparesAnonymous()
+        ? [this.#signedIn, this.#anonymous]
+        : [this.#anonymous, this.#signedIn]
       // The one just written is the newest of its list, so it is the oldest only when alone.
-      let slot = this.#anonymous.oldest
-      if (slot === undefined || slot === written) slot = this.#signedIn.oldest
+      const slot = list.oldest === written ? other.oldest : (list.oldest ?? other.oldest)
       if (slot === undefined || slot === written) return
       this.#remove(slot)
       this.#reports.send({ type: 'evicted', key: slot.key, text: slot.text })
     }
+  }
+
+  #sparesAnonymous(): boolean {
+    const { size } = this.#anonymous
+    const few = size <= this.#slots.size * SPARED_SHARE
+    return size <= 1 || (few && this.#anonymousBytes <= this.#bytes * SPARED_SHARE)
   }
 
   #expire(slot: Slot): void {
@@ -230,7 +247,10 @@ export class MemoryStore implements Store, Sweepable, Enumerable, ByUser, Report
   /** Enters the slot in what depends on its user. */
   #join(slot: Slot): void {
     this.#listOf(slot).add(slot)
-    if (slot.user === undefined) return
+    if (slot.user === undefined) {
+      this.#anonymousBytes += slot.bytes
+      return
+    }
     const keys = this.#keysByUser.get(slot.user)
     if (keys === undefined) this.#keysByUser.set(slot.user, new Set([slot.key]))
     else keys.add(slot.key)
@@ -238,7 +258,10 @@ export class MemoryStore implements Store, Sweepable, Enumerable, ByUser, Report
 
   #leave(slot: Slot): void {
     this.#listOf(slot).remove(slot)
-    if (slot.user === undefined) return
+    if (slot.user === undefined) {
+      this.#anonymousBytes -= slot.bytes
+      return
+    }
     const keys = this.#keysByUser.get(slot.user)
     keys?.delete(slot.key)
     if (keys?.size === 0) this.#keysByUser.delete(slot.user)

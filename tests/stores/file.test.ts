@@ -1,6 +1,14 @@
-import { mkdirSync, readdirSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import * as fs from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { StoreReport } from '../../src/core/store.js'
 import { FileStore } from '../../src/stores/file.js'
@@ -145,6 +153,18 @@ describe('the files of FileStore', () => {
     expect(await store.load('\ud801')).toEqual({ text: '', expiresAt: later })
   })
 
+  it('in the place of another one are not believed', async () => {
+    const path = aFolder()
+    const store = new FileStore({ path })
+    await store.create('k', { text: 'of k', expiresAt: later })
+    await store.create('l', { text: 'of l', expiresAt: later })
+    await fs.copyFile(recordPath(path, 'k'), recordPath(path, 'l'))
+    const reports = reportsOf(store)
+    expect(await store.load('l')).toBeUndefined()
+    expect(reports).toEqual([{ type: 'unreadable', key: 'l' }])
+    expect((await store.load('k'))?.text).toBe('of k')
+  })
+
   it('of another version stay as they are, and are reported', async () => {
     const path = aFolder()
     const store = new FileStore({ path })
@@ -208,6 +228,32 @@ describe('the order of what FileStore writes', () => {
     expect(steps.splice(0)).toEqual(['unlink record: 1 of 1', 'unlink entry: 1 of 0'])
   })
 
+  /** An `open` that notes each `sync` of what it has opened. */
+  function notingSyncs(steps: string[]): FileSystem['open'] {
+    return async (...args) => {
+      const handle = await fs.open(...args)
+      const sync = handle.sync.bind(handle)
+      handle.sync = () => {
+        steps.push('sync')
+        return sync()
+      }
+      return handle
+    }
+  }
+
+  it('syncs the folder after a destroy, which a power cut then cannot undo', async () => {
+    const path = aFolder()
+    await new FileStore({ path }).create('k', { text: '{}', expiresAt: later })
+    const steps: string[] = []
+    const unlink: FileSystem['unlink'] = async (file) => {
+      if (file === recordPath(path, 'k')) steps.push('unlink')
+      await fs.unlink(file)
+    }
+    const store = new FileStore({ path }, fileSystem({ open: notingSyncs(steps), unlink }))
+    await store.destroy('k')
+    expect(steps).toEqual(['unlink', 'sync'])
+  })
+
   it.each([
     [true, ['sync', 'rename', 'sync']],
     [false, ['rename']],
@@ -217,15 +263,7 @@ describe('the order of what FileStore writes', () => {
       const path = aFolder()
       await new FileStore({ path }).create('k', ann)
       const steps: string[] = []
-      const open: FileSystem['open'] = async (...args) => {
-        const handle = await fs.open(...args)
-        const sync = handle.sync.bind(handle)
-        handle.sync = () => {
-          steps.push('sync')
-          return sync()
-        }
-        return handle
-      }
+      const open = notingSyncs(steps)
       const rename: FileSystem['rename'] = async (from, to) => {
         steps.push('rename')
         await fs.rename(from, to)
@@ -234,6 +272,53 @@ describe('the order of what FileStore writes', () => {
       // Anonymous: no index entry, so what is left is the record and its folder.
       await store.replace('k', { text: '1', expiresAt: later }, ann)
       expect(steps).toEqual(all)
+    },
+  )
+})
+
+describe('FileStore and a lock that was lost', () => {
+  it.each(['destroy', 'touch', 'replace'] as const)(
+    'a %s waits for whoever took it',
+    async (op) => {
+      const path = aFolder()
+      const entry = { text: '{}', expiresAt: later }
+      await new FileStore({ path }).create('k', entry)
+      const record = recordPath(path, 'k')
+      const lock = `${record}.lock`
+      let theirs: 'not yet' | 'held' | 'done' = 'not yet'
+      const deeds: string[] = []
+      const readFile = (async (...args: Parameters<typeof fs.readFile>) => {
+        if (args[0] === record && existsSync(lock) && theirs === 'not yet') {
+          const holder = { token: 'another', host: 'elsewhere', pid: 1, at: Date.now() }
+          writeFileSync(lock, JSON.stringify(holder))
+          theirs = 'held'
+        }
+        return await fs.readFile(...args)
+      }) as typeof fs.readFile
+      const open: FileSystem['open'] = async (file, ...rest) => {
+        if (file === lock && theirs === 'held') {
+          theirs = 'done'
+          await fs.unlink(lock)
+        }
+        return await fs.open(file, ...rest)
+      }
+      const rename: FileSystem['rename'] = async (from, to) => {
+        if (to === record) deeds.push(theirs)
+        await fs.rename(from, to)
+      }
+      const unlink: FileSystem['unlink'] = async (file) => {
+        if (file === record) deeds.push(theirs)
+        await fs.unlink(file)
+      }
+      const store = new FileStore({ path }, fileSystem({ open, readFile, rename, unlink }))
+      const run = {
+        destroy: () => store.destroy('k'),
+        touch: () => store.touch('k', later + 1),
+        replace: () => store.replace('k', entry, entry),
+      }
+      expect(await run[op]()).toBe(op === 'replace' ? 'replaced' : true)
+      expect(deeds).toEqual(['done'])
+      expect(leftovers(path)).toEqual([])
     },
   )
 })
@@ -373,7 +458,7 @@ describe('sweeping a FileStore', () => {
     await store.create('k', { text: '{}', expiresAt: clock.now() + 1000 })
     // The touch comes right after the sweep has seen the expired record.
     const rename: FileSystem['rename'] = async (from, to) => {
-      if (String(to).endsWith('.tmp')) expect(await store.touch('k', later)).toBe(true)
+      if (String(to).endsWith('.aside')) expect(await store.touch('k', later)).toBe(true)
       await fs.rename(from, to)
     }
     const full = new FileStore(
@@ -383,6 +468,121 @@ describe('sweeping a FileStore', () => {
     expect(await full.sweep()).toBe(0)
     expect(await store.load('k')).toEqual({ text: '{}', expiresAt: later })
     expect(leftovers(path)).toEqual([])
+  })
+
+  it('puts nothing back in the place of what was written meanwhile', async () => {
+    const path = aFolder()
+    const clock = new FakeClock()
+    const ahead = new FakeClock(clock.now() + 5000)
+    const store = new FileStore({ path, clock })
+    await store.create('k', { text: 'old', expiresAt: clock.now() + 1000 })
+    const rename: FileSystem['rename'] = async (from, to) => {
+      const isAside = String(to).endsWith('.aside')
+      if (isAside) expect(await store.touch('k', later)).toBe(true)
+      await fs.rename(from, to)
+      if (isAside) expect(await store.create('k', { text: 'new', expiresAt: later })).toBe(true)
+    }
+    const full = new FileStore(
+      { path, clock: ahead },
+      fileSystem({ open: openWithoutLocks, rename }),
+    )
+    expect(await full.sweep()).toBe(0)
+    expect(await store.load('k')).toEqual({ text: 'new', expiresAt: later })
+    expect(leftovers(path)).toEqual([])
+  })
+
+  it('does not disturb another sweep, where the disk has no room for a lock', async () => {
+    const path = aFolder()
+    const clock = new FakeClock()
+    const other = new FileStore({ path, clock }, fileSystem({ open: openWithoutLocks }))
+    await other.create('k', { text: 'old', expiresAt: clock.now() + 1000 })
+    // The record was written long ago, but is not lying about since then.
+    await fs.utimes(recordPath(path, 'k'), 0, 0)
+    await clock.advance(1000)
+    const meanwhile: number[] = []
+    const rename: FileSystem['rename'] = async (from, to) => {
+      await fs.rename(from, to)
+      meanwhile.push(await other.sweep(), leftovers(path).length)
+    }
+    const store = new FileStore({ path, clock }, fileSystem({ open: openWithoutLocks, rename }))
+    const reports = reportsOf(store)
+    expect(await store.sweep()).toBe(1)
+    expect(meanwhile).toEqual([0, 1])
+    expect(reports).toEqual([{ type: 'expired', key: 'k', text: 'old' }])
+  })
+
+  it('counts and reports nothing that another sweep has removed', async () => {
+    const path = aFolder()
+    const clock = new FakeClock()
+    const rename: FileSystem['rename'] = async (from, to) => {
+      await fs.rename(from, to)
+      if (String(to).endsWith('.aside')) await fs.unlink(to)
+    }
+    const store = new FileStore({ path, clock }, fileSystem({ open: openWithoutLocks, rename }))
+    await store.create('k', { text: 'old', expiresAt: clock.now() + 1000 })
+    const reports = reportsOf(store)
+    await clock.advance(1000)
+    expect(await store.sweep()).toBe(0)
+    expect(reports).toEqual([])
+  })
+
+  it('removes a record that was taken out of its place long ago', async () => {
+    const path = aFolder()
+    const store = new FileStore({ path })
+    await store.create('k', { text: '{}', expiresAt: later })
+    const file = recordPath(path, 'k')
+    const longAgo = Date.now() - 10 * 60_000
+    await fs.copyFile(file, `${file}.${longAgo}.0123456789abcdef.aside`)
+    await fs.copyFile(file, `${file}.${Date.now()}.0123456789abcdef.aside`)
+    await store.sweep()
+    expect(leftovers(path).length).toBe(1)
+    expect(await store.load('k')).toBeDefined()
+  })
+
+  it('goes on in the folder in which the one before has met its limit', async () => {
+    const path = aFolder()
+    const clock = new FakeClock()
+    const shards: string[] = []
+    const opendir: FileSystem['opendir'] = async (folder, ...rest) => {
+      shards.push(basename(String(folder)))
+      return await fs.opendir(folder, ...rest)
+    }
+    const store = new FileStore({ path, clock, fsync: false }, fileSystem({ opendir }))
+    const expiresAt = clock.now() + 1000
+    for (let i = 0; i < 12; i += 1) await store.create(`expired ${i}`, { text: '', expiresAt })
+    await clock.advance(1000)
+    expect(await store.sweep({ limit: 4 })).toBe(4)
+    const [first] = shards
+    const last = shards.splice(0).at(-1)
+    expect(last).not.toBe(first)
+    expect(await store.sweep({ limit: 4 })).toBe(4)
+    expect(shards.splice(0)[0]).toBe(last)
+    // What comes into the folders before that one is not left out.
+    const earliest = Array.from({ length: 2000 }, (_, i) => `late ${i}`).find((key) =>
+      dirname(recordPath(path, key)).endsWith('00'),
+    )!
+    await store.create(earliest, { text: '', expiresAt: clock.now() })
+    expect(await store.sweep()).toBe(5)
+    shards.splice(0)
+    await store.sweep()
+    expect(shards[0]).toBe('00')
+  })
+
+  it('spares the index entry of a record that is written meanwhile', async () => {
+    const path = aFolder()
+    const failing = new FileStore({ path }, fileSystem({ open: failingOpen('ENOSPC', 'open') }))
+    const store = new FileStore({ path })
+    const entry = { text: '{}', expiresAt: later, user: 'ann' }
+    await expect(failing.create('k', entry)).rejects.toThrow()
+    const record = recordPath(path, 'k')
+    const stat = (async (file: string) => {
+      const missed = await fs.stat(file).then(undefined, (error: Error) => error)
+      if (file === record && missed instanceof Error) await store.create('k', entry)
+      if (missed instanceof Error) throw missed
+      return missed
+    }) as FileSystem['stat']
+    await new FileStore({ path }, fileSystem({ stat })).sweep()
+    expect(await store.keysOfUser('ann')).toEqual(['k'])
   })
 
   it('keeps fresh temporary files and the locks of the living', async () => {
@@ -399,6 +599,27 @@ describe('sweeping a FileStore', () => {
 })
 
 describe('the user index of FileStore', () => {
+  it('reads the records of a user 16 at a time', async () => {
+    const path = aFolder()
+    const filler = new FileStore({ path, fsync: false })
+    const keys = Array.from({ length: 40 }, (_, i) => `k${i}`)
+    for (const key of keys) await filler.create(key, { text: '', expiresAt: later, user: 'ann' })
+    let reading = 0
+    const most: number[] = []
+    const readFile = (async (...args: Parameters<typeof fs.readFile>) => {
+      most.push(++reading)
+      try {
+        return await fs.readFile(...args)
+      } finally {
+        reading -= 1
+      }
+    }) as typeof fs.readFile
+    const store = new FileStore({ path }, fileSystem({ readFile }))
+    expect((await store.keysOfUser('ann')).sort()).toEqual(keys.sort())
+    expect(most.length).toBe(40)
+    expect(Math.max(...most)).toBe(16)
+  })
+
   it('keeps and gives a key whose record appears while it is looked for', async () => {
     const path = aFolder()
     const atLink = gate()

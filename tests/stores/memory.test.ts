@@ -92,10 +92,11 @@ describe('a full MemoryStore', () => {
 
   it('drops expired records first, then anonymous ones, then signed-in ones', () => {
     const clock = clockAt(1000)
-    const store = new MemoryStore({ maxEntries: 4, clock })
+    const store = new MemoryStore({ maxEntries: 5, clock })
     store.create('s', { text: '', expiresAt: later, user: 'ann' })
     store.create('t', { text: '', expiresAt: later, user: 'bob' })
     store.create('a', { text: '', expiresAt: later })
+    store.create('b', { text: '', expiresAt: later })
     store.create('x', { text: 'old', expiresAt: 2000, user: 'ann' })
     clock.ms = 2000
     const reports = reportsOf(store)
@@ -113,6 +114,36 @@ describe('a full MemoryStore', () => {
     store.create('t', { text: '', expiresAt: later, user: 'bob' })
     expect(store.create('a', { text: '', expiresAt: later })).toBe(true)
     expect(keysThere(store, ['s', 't', 'a'])).toBe('ta')
+  })
+
+  it('lets a visitor sign in where all others have done so', () => {
+    const store = new MemoryStore({ maxEntries: 20 })
+    for (let i = 0; i < 20; i += 1)
+      store.create(`${i}`, { text: '', expiresAt: later, user: `${i}` })
+    store.create('anonymous', { text: '', expiresAt: later })
+    store.create('signed in', { text: '', expiresAt: later, user: 'ann' })
+    // A sign-in ends the record before it, and is undone where that has ended already.
+    expect(store.destroy('anonymous')).toBe(true)
+    expect(keysThere(store, ['0', '1', '2', 'signed in'])).toBe('2signed in')
+  })
+
+  it('loses one user in a hundred at most to a flood of strangers, by entries and by bytes', () => {
+    const flooded = (bounds: { maxEntries?: number; maxBytes?: number }, text: string) => {
+      const store = new MemoryStore(bounds)
+      for (let i = 0; i < 1000; i += 1)
+        store.create(`user-${i}`, { text: '', expiresAt: later, user: '0123456789' })
+      for (let i = 0; i < 3000; i += 1) store.create(`anon-${i}`, { text, expiresAt: later })
+      const users = Array.from({ length: 1000 }, (_, i) => `user-${i}`)
+      const strangers = Array.from({ length: 3000 }, (_, i) => `anon-${i}`)
+      const there = (keys: string[]) => keys.filter((key) => store.load(key) !== undefined).length
+      return [there(users), there(strangers)]
+    }
+    expect(flooded({ maxEntries: 1000 }, '')).toEqual([990, 10])
+    // A user takes 290 bytes or so, a stranger as much as four of them.
+    const [users = 0, strangers] = flooded({ maxBytes: 1000 * 290 }, 'x'.repeat(440))
+    expect(users).toBeGreaterThanOrEqual(980)
+    expect(strangers).toBeGreaterThan(1)
+    expect(strangers).toBeLessThan(4)
   })
 
   it('follows a record from anonymous to signed-in and back', () => {
@@ -142,6 +173,14 @@ describe('a full MemoryStore', () => {
     store.create('c', { text, expiresAt: later })
     store.create('d', { text, expiresAt: later })
     expect(keysThere(store, ['c', 'd'])).toBe('cd')
+  })
+
+  it('counts the names of users too', () => {
+    const store = new MemoryStore({ maxBytes: 3000 })
+    const entry = { text: '', expiresAt: later, user: 'x'.repeat(700) }
+    store.create('a', entry)
+    store.create('b', entry)
+    expect(keysThere(store, ['a', 'b'])).toBe('b')
   })
 
   it('refuses a record that can never fit, and keeps the others', () => {

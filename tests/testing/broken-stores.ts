@@ -82,6 +82,11 @@ export const brokenStores: readonly BrokenStore[] = [
   ),
   broken(
     'S17',
+    'cuts the names of users at 64 characters',
+    indexed(true, true, (user) => user.slice(0, 64)),
+  ),
+  broken(
+    'S17',
     'lets an index live as long as its newest record was made for',
     class extends ReferenceStore {
       readonly #until = new Map<string, number>()

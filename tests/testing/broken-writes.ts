@@ -74,6 +74,20 @@ export const brokenWrites: readonly BrokenStore[] = [
   ),
   broken(
     'S1',
+    'inserts a record with a user after a wait, and any other at once',
+    class extends ReferenceStore {
+      override async create(key: string, entry: Entry): Promise<boolean> {
+        if (entry.user === undefined) return super.create(key, entry)
+        await this.place.trip()
+        if (this.live(key)) return false
+        await undefined
+        this.put(key, entry)
+        return true
+      }
+    },
+  ),
+  broken(
+    'S1',
     'takes an expired leftover for a live record',
     class extends ReferenceStore {
       override async create(key: string, entry: Entry): Promise<boolean> {

@@ -1,9 +1,13 @@
+import { spawnSync } from 'node:child_process'
 import * as nodeTest from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import type { Entry, Stored } from '../../src/core/store.js'
 import { type StoreHarness, type TestRunner, testStore } from '../../src/testing/index.js'
+import { builtUrl } from '../support/built.js'
 import { brokenStores } from './broken-stores.js'
 import { collectingRunner, failedGroups, type Outcome } from './collecting-runner.js'
-import { harnessOf, ReferenceStore, type Setting } from './reference-store.js'
+import { harnessOf, ReferenceStore, type Row, type Setting } from './reference-store.js'
 
 const honest = (setting: Setting) => new ReferenceStore(setting)
 
@@ -122,6 +126,14 @@ describe('the suite', () => {
     expect(failedGroups(await conformance(harnessOf(make)))).toContain('S7')
   })
 
+  it('passes for a store whose records have versions of their own', async () => {
+    let versions = 0
+    const make = (setting: Setting) => new Versioned(setting, () => ++versions)
+    expect(failures(await conformance(harnessOf(make, { skips: { S22: 'no version' } })))).toEqual(
+      [],
+    )
+  })
+
   it('tells the reason in the title for a runner that can only skip', () => {
     const titles: string[] = []
     const it = Object.assign(() => {}, { skip: (name: string) => titles.push(name) })
@@ -134,7 +146,45 @@ describe('the suite', () => {
     const runner: TestRunner = { describe: nodeTest.describe, it: nodeTest.it }
     expect(runner.it).toBe(nodeTest.it)
   })
+
+  it('waits in a process that nothing else holds', () => {
+    const script = fileURLToPath(new URL('silent-store.mjs', import.meta.url))
+    const args = ['--test-reporter=tap', script, builtUrl()]
+    const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    expect(stdout).toMatch(/^ *ok \d+ - no operation is said to be done$/m)
+    expect(stdout).toMatch(/^ *ok \d+ - its late answers are ignored, and records are whole$/m)
+    expect(status).toBe(0)
+  })
 })
+
+/** Knows a record by the number of its last write, whose text may be any. */
+class Versioned extends ReferenceStore {
+  readonly #next: () => number
+
+  constructor(setting: Setting, next: () => number) {
+    super(setting)
+    this.#next = next
+  }
+
+  override async load(key: string): Promise<Stored | undefined> {
+    const stored = await super.load(key)
+    const row = this.live(key)
+    return stored && row && { ...stored, version: versionOf(row) }
+  }
+  override same(row: Row, seen: Stored): boolean {
+    return versionOf(row) === seen.version
+  }
+  override put(key: string, entry: Entry): void {
+    super.put(key, entry)
+    // A touch writes the row that it has found.
+    const row = { ...this.row(key), version: versionOf(entry) ?? this.#next() }
+    this.place.rows.set(this.prefix + key, JSON.stringify(row))
+  }
+}
+
+function versionOf(row: Entry & { version?: number }): number | undefined {
+  return row.version
+}
 
 async function conformance(harness: StoreHarness): Promise<Outcome[]> {
   const { runner, run } = collectingRunner()

@@ -6,6 +6,9 @@ import { codeOf, patiently } from './file-system.js'
 /** Ends the name of a file that is being written. Whoever finds an old one may remove it. */
 export const TEMP_SUFFIX = '.tmp'
 
+/** Ends the name of a file that was taken out of its place; before it stands when, in ms. */
+export const ASIDE_SUFFIX = '.aside'
+
 /** What `link` answers where the file system has no hard links (FAT, some network shares). */
 const NO_LINKS = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'])
 
@@ -111,7 +114,8 @@ export class DurableFiles {
 
   /** Takes a file out of its place in one step, for which a full disk has room; undefined: none is there. */
   async setAside(path: string): Promise<string | undefined> {
-    const aside = tempOf(path)
+    // A rename leaves the time of the last write as it was, so the name tells how old this is.
+    const aside = `${path}.${Date.now()}.${randomBytes(8).toString('hex')}${ASIDE_SUFFIX}`
     try {
       await patiently(() => this.#fs.rename(path, aside))
       return aside
@@ -218,6 +222,12 @@ export class DurableFiles {
       if (!['EINVAL', 'ENOTSUP', 'ENOENT'].includes(codeOf(error) ?? '')) this.#onError(error)
     }
   }
+}
+
+/** When a file was taken out of its place, in ms since the epoch; undefined: it is none such. */
+export function setAsideAt(path: string): number | undefined {
+  const moment = /\.(\d+)\.[0-9a-f]+\.aside$/.exec(path)?.[1]
+  return moment === undefined ? undefined : Number(moment)
 }
 
 function tempOf(path: string): string {

@@ -10,6 +10,7 @@ import { codeOf } from './file-system.js'
  *     ab/abcd….lock        taken by whoever changes it
  *     ab/abcd….lock.….0    the right to remove that lock after its holder died
  *     ab/abcd….….tmp       a file that is being written
+ *     ab/abcd….….aside     a record that is on its way out of a full disk
  *     users/1234…/abcd…    this record is (or was) this user's
  *
  * Hexadecimal, since file systems may ignore case, and a hash, since a key may hold anything.
@@ -58,13 +59,16 @@ export async function namesIn(fs: FileSystem, folder: string): Promise<string[]>
   }
 }
 
-/** The paths of all files in the shards, a few at a time. */
+/** The paths of all files in the shards, a few at a time, beginning with the shard `first`. */
 export async function* shardFiles(
   fs: FileSystem,
   layout: FileLayout,
+  first = '',
 ): AsyncGenerator<{ path: string; name: string }, void, undefined> {
-  for (const shard of await namesIn(fs, layout.root)) {
-    if (!/^[0-9a-f]{2}$/.test(shard)) continue
+  const names = await namesIn(fs, layout.root)
+  const shards = names.filter((name) => /^[0-9a-f]{2}$/.test(name)).sort()
+  const before = shards.filter((name) => name < first)
+  for (const shard of [...shards.slice(before.length), ...before]) {
     const folder = join(layout.root, shard)
     try {
       for await (const { name } of await fs.opendir(folder))

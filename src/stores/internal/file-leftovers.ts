@@ -1,5 +1,5 @@
 import type { DurableFiles } from './durable-files.js'
-import { TEMP_SUFFIX } from './durable-files.js'
+import { setAsideAt, TEMP_SUFFIX } from './durable-files.js'
 import type { FileLocks } from './file-lock.js'
 import { LOCK_SUFFIX } from './file-lock.js'
 
@@ -14,8 +14,9 @@ export async function clearLeftover(
 ): Promise<void> {
   if (path.endsWith(LOCK_SUFFIX)) return await locks.clear(path)
   const isTemp = path.endsWith(TEMP_SUFFIX)
-  if (!isTemp && !path.includes(`${LOCK_SUFFIX}.`)) return
-  const writtenAt = await files.writtenAt(path)
-  if (writtenAt === undefined || Math.abs(Date.now() - writtenAt) < LEFT_AFTER) return
-  if (isTemp || (await locks.isIdle(path))) await files.remove(path)
+  const asideAt = setAsideAt(path)
+  if (!isTemp && asideAt === undefined && !path.includes(`${LOCK_SUFFIX}.`)) return
+  const since = asideAt ?? (await files.writtenAt(path))
+  if (since === undefined || Math.abs(Date.now() - since) < LEFT_AFTER) return
+  if (isTemp || asideAt !== undefined || (await locks.isIdle(path))) await files.remove(path)
 }

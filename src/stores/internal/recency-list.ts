@@ -13,6 +13,11 @@ export interface Links<T> {
 export class RecencyList<T extends Links<T>> {
   #oldest: T | undefined
   #newest: T | undefined
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
 
   get oldest(): T | undefined {
     return this.#oldest
@@ -25,9 +30,11 @@ export class RecencyList<T extends Links<T>> {
     if (this.#newest === undefined) this.#oldest = item
     else this.#newest.newer = item
     this.#newest = item
+    this.#size += 1
   }
 
   remove(item: T): void {
+    this.#size -= 1
     if (item.older === undefined) this.#oldest = item.newer
     else item.older.newer = item.newer
     if (item.newer === undefined) this.#newest = item.older

@@ -8,6 +8,7 @@ const DAY = 24 * 60 * 60 * 1000
 
 // Names that some index takes for another user's, or for a pattern.
 const HOSTILE_USERS = [
+  ...['1', '2'].map((end) => 'a'.repeat(500) + end),
   '1',
   '01',
   '1.0',

@@ -48,6 +48,14 @@ export const writes: readonly ClauseTests[] = [
         assert.equal(await t.store.create(KEY, t.entry('{"n":2}')), true)
         await t.expectText(KEY, '{"n":2}')
       }),
+      test('of 10 creates with a user that race, one gives true and is what is stored', async (t) => {
+        const results = await parallel(10, (i) =>
+          t.store.create(KEY, t.entry(`{"by":${i}}`, `user${i}`)),
+        )
+        const winners = results.flatMap((created, i) => (created ? [i] : []))
+        assert.equal(winners.length, 1)
+        await t.expectText(KEY, `{"by":${winners[0]}}`)
+      }),
       test('of 10 creates that race for an expired leftover, one gives true', async (t) => {
         await leaveExpired(t, KEY)
         await oneCreateWins(t, 10)
