@@ -144,6 +144,9 @@ export class Manager<Data extends object = Record<string, unknown>> {
   /** Makes a session outside a request and gives its token: what the cookie would carry. */
   async issue(data: object, audience: string): Promise<string> {
     this.refuseLate()
+    if (typeof data !== 'object' || data === null) {
+      throw new OptionError('issue: the data of a session is an object.')
+    }
     const visit = new Visit(this.tools, { state: 'none' })
     visit.state.replaceData(data)
     await this.inBackground(visit.save())
@@ -188,14 +191,17 @@ export class Manager<Data extends object = Record<string, unknown>> {
     // Right after regenerate() the session that stays is still stored under its old id.
     const stored = except === undefined ? undefined : this.tools.renewing.get(except)
     const stay = [except, stored].filter((handle) => handle !== undefined)
-    const ended = await this.keeper.revokeUser(name, stay, this.tools.renewing)
-    for (const held of ended) this.emit('destroy', { ...namesOf(held), reason: 'revoked' })
-    return ended.length
+    return this.keeper.revokeUser(name, {
+      except: stay,
+      renewing: this.tools.renewing,
+      onEnded: (held) => this.emit('destroy', { ...namesOf(held), reason: 'revoked' }),
+    })
   }
 
   /** Removes expired records, at most `limit`; gives their number. For cron and serverless. */
   async sweep(options?: SweepOptions): Promise<number> {
     this.refuseLate()
+    if (typeof options === 'number') throw new OptionError('sweep: the limit is an option.')
     const { limit } = options ?? {}
     if (limit !== undefined && !(typeof limit === 'number' && limit > 0)) {
       throw new OptionError('sweep: limit takes a number above 0.')
@@ -301,8 +307,8 @@ export class Manager<Data extends object = Record<string, unknown>> {
   }
 
   /** The store still has it. Whoever removes it tells, so that it is told once. */
-  #expire(id: string, ended: Ended): void {
-    this.inBackground(this.keeper.forget(id)).then(
+  #expire(id: string, { stored, ...ended }: Ended): void {
+    this.inBackground(this.keeper.forget(id, stored)).then(
       (removed) => {
         if (removed) this.emit('expire', { id, ...ended })
       },

@@ -1,19 +1,21 @@
 import { asError } from '../errors.js'
-import { type Changes, conflictsWith, NO_CHANGES } from './changes.js'
+import { type Changes, conflictsWith, NO_CHANGES, parseEntries } from './changes.js'
 import { type CommitPlan, planCommit } from './commit-plan.js'
 import { draftOf } from './draft.js'
 import type { StaleReason } from './events.js'
 import {
+  type Declined,
   type Draft,
   type Held,
   type Identity,
+  type MaybeRewrite,
   namesOf,
-  type Rewrite,
   type Written,
 } from './keeper.js'
 import { cookieIsAgeing } from './lifetime.js'
 import { gone, readOnly, strictConflict, tooLate } from './refusals.js'
 import type { CookieClosed, SessionState } from './session-state.js'
+import { type UserChange, userChange, whoIs } from './user.js'
 import type { VisitTools } from './visit-tools.js'
 
 /** Who asks for a commit: the end of the response, or the handler, who is told what is dropped. */
@@ -29,6 +31,9 @@ export interface Planned {
   readonly plan: CommitPlan
   readonly changes: Changes
 }
+
+/** Makes a record of the newest one; the session's lifetime may be another one's. */
+type Drafting = (latest: Held | undefined, clocks?: Held) => Draft
 
 const NO_COOKIE: CookieOrder = { action: 'none' }
 
@@ -192,59 +197,87 @@ export class Commit {
     plan: Extract<CommitPlan, { write: 'replace' | 'renew' }>,
     changes: Changes,
     asker: Asker,
+    newest?: Held,
   ): Promise<void> {
     const held = this.#state.held!
     const { keeper, emit, concurrency } = this.#tools
     let merged = false
     let conflicts: string[] = []
-    const draft = this.#drafting(changes, plan.restart, plan.cookie === 'set')
-    const rewrite: Rewrite = (latest) => {
-      merged = latest !== held
-      if (!merged) return draft(latest)
+    let revealed: UserChange | undefined
+    const sent = plan.cookie === 'set'
+    const draft = this.#drafting(changes, plan.restart, sent)
+    const merge = (latest: Held, draft: Drafting): Draft => {
       if (concurrency === 'overwrite') return draft(held, latest)
       conflicts = conflictsWith(held, latest.untouched, changes)
       if (conflicts.length > 0 && concurrency === 'strict') throw strictConflict()
       return draft(latest)
     }
-    const linked =
-      plan.write === 'renew' && (plan.reason === 'regenerate' || plan.reason === 'authenticated')
+    const rewrite: MaybeRewrite = (latest) => {
+      merged = latest !== held
+      if (!merged) return draft(latest)
+      const made = merge(latest, draft)
+      // Two requests may each have brought half of what names the user.
+      revealed = this.#userChange(latest, made)
+      if (revealed === undefined || plan.restart) return made
+      const isOwnId = this.#state.hasFreshId(this.cookieClosed === undefined)
+      if (plan.write === 'replace' && !isOwnId) return undefined
+      return merge(latest, this.#drafting(changes, true, sent))
+    }
+    const isLinked = () =>
+      plan.write === 'renew' &&
+      revealed === undefined &&
+      (plan.reason === 'regenerate' || plan.reason === 'authenticated')
     const written =
       plan.write === 'renew'
-        ? await this.#renew(held, rewrite, linked)
+        ? await this.#renew(newest ?? held, rewrite, isLinked)
         : await keeper.change(held, rewrite)
+    if (written.state === 'declined') {
+      if (this.cookieClosed !== undefined) return this.#drop('too-late', asker)
+      const renewal = { write: 'renew', cookie: 'set', reason: revealed!, restart: true } as const
+      return this.#write(renewal, changes, asker, written.latest)
+    }
     if (written.state !== 'stored') {
       this.ended(written.state === 'superseded' ? 'superseded' : 'gone')
       if (asker === 'handler') throw gone('save')
       return
     }
     // An id that the old one still leads to, to end it, is not fresh enough for a sign-in.
-    this.#state.adopt(written.held, { fresh: plan.write === 'renew' && !linked, merged })
+    this.#state.adopt(written.held, { fresh: plan.write === 'renew' && !isLinked(), merged })
     if (conflicts.length > 0) emit('conflict', { ...namesOf(written.held), keys: conflicts })
-    if (plan.write === 'renew') return this.renewed(held, written.held, plan.reason)
+    if (plan.write === 'renew') return this.renewed(held, written.held, revealed ?? plan.reason)
     if (plan.cookie === 'set' || this.cookie.action === 'set') {
       this.cookie = { action: 'set', held: written.held }
     }
     emit('commit', namesOf(written.held))
   }
 
+  #userChange(latest: Held, made: Draft): UserChange | undefined {
+    const { userOf } = this.#tools
+    return userChange(whoIs(latest.untouched, userOf), whoIs(parseEntries(made.entries), userOf))
+  }
+
   /** Until the old record has ended there are two; whoever spares the one must spare the other. */
-  async #renew(held: Held, rewrite: Rewrite, linked: boolean): Promise<Written> {
+  async #renew(
+    held: Held,
+    rewrite: MaybeRewrite,
+    isLinked: () => boolean,
+  ): Promise<Written | Declined> {
     const { keeper, renewing } = this.#tools
     const next = this.#state.nextIdentity(this.#newIdentity)
     const isAnnounced = renewing.has(next.handle)
-    if (linked && !isAnnounced) renewing.set(next.handle, held.identity.handle)
+    if (isLinked() && !isAnnounced) renewing.set(next.handle, held.identity.handle)
     try {
-      return await keeper.renew(held, next, rewrite, { linked })
+      return await keeper.renew(held, next, rewrite, { linked: isLinked })
     } finally {
       if (!isAnnounced) renewing.delete(next.handle)
     }
   }
 
-  #drafting(changes: Changes, restart: boolean, sent: boolean) {
+  #drafting(changes: Changes, restart: boolean, sent: boolean): Drafting {
     const { lifetime, userOf, clock } = this.#tools
     const state = this.#state
     const now = clock.now()
-    return (latest: Held | undefined, clocks = latest): Draft =>
+    return (latest, clocks = latest) =>
       draftOf(latest, {
         changes,
         kept: state.kept,

@@ -1,4 +1,4 @@
-import { asError, type CoatcheckError, type OptionError, type WarningCode } from '../errors.js'
+import { asError, type CoatcheckError, OptionError, type WarningCode } from '../errors.js'
 
 /** What every event tells. Nothing in any of them is an id, a cookie, a secret or data. */
 export interface EventBase {
@@ -51,13 +51,37 @@ export interface Events {
 export type EventName = keyof Events
 export type Listener<Name extends EventName> = (event: Events[Name]) => unknown
 
+const NAMES: Readonly<Record<EventName, true>> = {
+  create: true,
+  commit: true,
+  renew: true,
+  destroy: true,
+  expire: true,
+  'stale-write': true,
+  conflict: true,
+  corrupt: true,
+  reject: true,
+  duplicate: true,
+  error: true,
+  warning: true,
+}
+
 /** Hands events to listeners. A listener that throws harms nobody: that becomes an `error` event. */
 export class Emitter {
   readonly #listeners = new Map<EventName, Set<(event: never) => unknown>>()
   readonly #told = new WeakSet<Error>()
 
-  /** Gives the function that ends the listening. */
+  /**
+   * Gives the function that ends the listening.
+   * @throws OptionError for what nobody would ever hear
+   */
   on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void {
+    if (!Object.hasOwn(NAMES, name)) {
+      throw new OptionError(
+        `on: there is no such event. There are ${Object.keys(NAMES).join(', ')}.`,
+      )
+    }
+    if (typeof listener !== 'function') throw new OptionError('on: a listener is a function.')
     const listeners = this.#listeners.get(name) ?? new Set()
     this.#listeners.set(name, listeners)
     listeners.add(listener)

@@ -72,6 +72,8 @@ export type Opened =
 export interface Ended {
   readonly reason: 'idle' | 'absolute'
   readonly user?: string
+  /** The record that has ended, as it was found. */
+  readonly stored: Stored
 }
 
 /** What a write should store: facts, and the JSON text of each top-level key. */
@@ -95,8 +97,21 @@ export type NotWritten = { readonly state: 'gone' | 'superseded' | 'corrupt' }
 export type Declined = { readonly state: 'declined'; readonly latest: Held }
 
 export interface Renewal {
-  /** The old id still stands for the session that goes on, to end it: nobody signed in or out. */
-  readonly linked: boolean
+  /**
+   * The old id still stands for the session that goes on, to end it: nobody signed in or out. A
+   * function is asked when all that others have written is in.
+   */
+  readonly linked: boolean | (() => boolean)
+}
+
+/** Whom `revokeUser` spares, and who hears what it ends. */
+export interface Revoking {
+  /** Handles of sessions that stay, also under the ids that they are renewed to meanwhile. */
+  readonly except: readonly string[]
+  /** The handles that sessions are being renewed to right now, with the present ones. */
+  readonly renewing: ReadonlyMap<string, string>
+  /** Hears of each end at once: a later failure takes nothing back. */
+  onEnded(held: Held): void
 }
 
 /** How far a keeper's promises go; shown as `sessions.capabilities`. */
@@ -147,19 +162,15 @@ export interface Keeper {
    * has another handle after a renewal; undefined: there was nothing live.
    */
   destroy(held: Held): Promise<Held | undefined>
-  /** Removes a record that a clock has ended. False: somebody else has. */
-  forget(handle: string): Promise<boolean>
+  /** Removes a record that a clock has ended. False: somebody else has, or it was revived. */
+  forget(handle: string, ended: Stored): Promise<boolean>
   /** Live sessions of a user. Rejects with `ERR_UNSUPPORTED` where there is no index. */
   list(user: string): Promise<Held[]>
   /**
-   * Ends sessions of a user that exist now, all but those named; gives what it ended.
-   * @param renewing the handles that sessions are being renewed to, with the present ones
+   * Ends sessions of a user that exist now, all but those named; gives their number. One that
+   * cannot be ended is thrown when all the others were tried.
    */
-  revokeUser(
-    user: string,
-    except: readonly string[],
-    renewing?: ReadonlyMap<string, string>,
-  ): Promise<Held[]>
+  revokeUser(user: string, revoking: Revoking): Promise<number>
   sweep(limit: number | undefined): Promise<number>
   close(): Promise<void>
 }

@@ -82,7 +82,8 @@ export class Records {
     const reason = endedBy(facts, stored.expiresAt, this.#lifetime, this.#clock.now())
     if (reason !== undefined) {
       const { user } = facts
-      return { state: 'gone', handle, ended: user === undefined ? { reason } : { reason, user } }
+      const ended = user === undefined ? { reason, stored } : { reason, user, stored }
+      return { state: 'gone', handle, ended }
     }
     return { state: 'live', held: new Held(identity, facts, stored, reissue, data) }
   }
@@ -116,6 +117,11 @@ export class Records {
   tombstone(next?: string): Entry {
     const now = this.#clock.now()
     return { text: encodeTombstone(now, next), expiresAt: now + TOMBSTONE_LIFE }
+  }
+
+  /** Stands where a session ended by a clock is being removed. To who meets it, nothing is there. */
+  leftover(): Entry {
+    return { text: encodeTombstone(0), expiresAt: this.#clock.now() + TOMBSTONE_LIFE }
   }
 
   async within<T>(

@@ -1,7 +1,7 @@
 import { keyOf, newId } from '../crypto/session-id.js'
 import { CoatcheckError } from '../errors.js'
 import { CallbackStore } from './callback-store.js'
-import { type Clock, systemClock } from './clock.js'
+import type { Clock } from './clock.js'
 import { CLOSED_STORE, leaveStore, shareStore } from './closed-store.js'
 import {
   type Capabilities,
@@ -13,16 +13,17 @@ import {
   type MaybeRewrite,
   type Opened,
   type Renewal,
+  type Revoking,
   type Rewrite,
   type Written,
 } from './keeper.js'
 import { KeyQueue, type Place } from './key-queue.js'
 import { expiryAfter, type LifetimeSettings } from './lifetime.js'
 import { Records, type RecordsOptions } from './records.js'
-import { type Awaitable, can, type Store } from './store.js'
+import { type Awaitable, can, type Store, type Stored } from './store.js'
 import type { StillWanted } from './time-limit.js'
 import { Tokens } from './tokens.js'
-import { revokeAll } from './user-sessions.js'
+import { type Listing, lookAtAll, revokeAll } from './user-sessions.js'
 
 /** A commit that loses this many races in a row gives up: `ERR_CONFLICT`. */
 const MAX_TRIES = 40
@@ -150,6 +151,7 @@ export class StoreKeeper implements Keeper {
     { linked }: Renewal,
   ): Promise<Written | Declined> {
     const old = held.identity
+    const isLinked = () => (typeof linked === 'function' ? linked() : linked)
     let unsent: Held | undefined
     try {
       return await this.#commit(old.handle, 'renew', async (still, place) => {
@@ -163,7 +165,9 @@ export class StoreKeeper implements Keeper {
         let renewed = await this.#insert(identity, draft, still)
         unsent = renewed
         for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-          const tombstone = this.#records.tombstone(linked ? renewed.identity.handle : undefined)
+          const tombstone = this.#records.tombstone(
+            isLinked() ? renewed.identity.handle : undefined,
+          )
           const result = await this.#store.replace(old.handle, tombstone, latest.stored)
           still()
           if (result === 'replaced') {
@@ -236,7 +240,7 @@ export class StoreKeeper implements Keeper {
         still()
         if (result === 'replaced') {
           // The session has ended by now. What is left expires by itself if it cannot be removed.
-          await this.forget(handle).catch(this.#onError)
+          await this.#remove(handle).catch(this.#onError)
           return latest
         }
         if (result === 'gone') return undefined
@@ -250,34 +254,37 @@ export class StoreKeeper implements Keeper {
     })
   }
 
-  forget(handle: string): Promise<boolean> {
+  async forget(handle: string, ended: Stored): Promise<boolean> {
+    // A plain destroy would also remove what another node has kept alive and written meanwhile.
+    const result = await this.#records.within('destroy', async () =>
+      this.#store.replace(handle, this.#records.leftover(), ended),
+    )
+    if (result !== 'replaced') return false
+    await this.#remove(handle).catch(this.#onError)
+    return true
+  }
+
+  #remove(handle: string): Promise<boolean> {
     return this.#records.within('destroy', async () => this.#store.destroy(handle))
   }
 
   async list(user: string): Promise<Held[]> {
-    const store = this.#records.byUser('list')
-    const keys = await this.#records.within('keysOfUser', () => store.keysOfUser(user))
-    const found = await Promise.all(keys.map((handle) => this.look(handle)))
-    // By handle: one that is being renewed is found under both of its keys.
-    const theirs = new Map<string, Held>()
-    for (const opened of found) {
-      if (opened.state !== 'live' || opened.held.facts.user !== user) continue
-      theirs.set(opened.held.identity.handle, opened.held)
-    }
-    return [...theirs.values()]
+    const { found, failures } = await this.#listing(user, 'list')
+    for (const failure of failures) throw failure
+    return found
   }
 
-  async revokeUser(
-    user: string,
-    except: readonly string[],
-    renewing: ReadonlyMap<string, string> = new Map(),
-  ): Promise<Held[]> {
-    this.#records.byUser('revokeUser')
+  async #listing(user: string, op: string): Promise<Listing> {
+    const store = this.#records.byUser(op)
+    const keys = await this.#records.within('keysOfUser', async () => store.keysOfUser(user))
+    return lookAtAll(keys, user, (handle) => this.look(handle))
+  }
+
+  revokeUser(user: string, revoking: Revoking): Promise<number> {
     return revokeAll({
+      ...revoking,
       now: this.#clock.now(),
-      except,
-      renewing,
-      list: () => this.list(user),
+      list: () => this.#listing(user, 'revokeUser'),
       look: (handle) => this.look(handle),
       destroy: (held) => this.destroy(held),
     })
@@ -311,7 +318,7 @@ export class StoreKeeper implements Keeper {
   }
 
   #removeUnsent({ handle }: Identity): void {
-    this.#inBackground(this.forget(handle).catch(this.#onError))
+    this.#inBackground(this.#remove(handle).catch(this.#onError))
   }
 
   async #insert(identity: Identity, draft: Draft, still: StillWanted): Promise<Held> {
@@ -363,8 +370,9 @@ export class StoreKeeper implements Keeper {
     if (attempt === 0) return
     const ms = Math.random() * Math.min(2 ** attempt, 32)
     if (this.#clock.pause !== undefined) await this.#clock.pause(ms)
-    // Not a time the engine knows of, so a test need not move it.
-    else await new Promise<void>((resolve) => void systemClock.setTimeout(resolve, ms))
+    // Not a time the engine knows of, so a test need not move it. A commit that waits is not idle:
+    // this timer may keep the process alive.
+    else await new Promise<void>((resolve) => void setTimeout(resolve, ms))
   }
 }
 

@@ -1,10 +1,11 @@
+import { types } from 'node:util'
 import { CoatcheckError } from '../errors.js'
 import { MAX_DEPTH } from './record.js'
 
 /**
  * The JSON text of a value that is kept in a session, as `JSON.stringify` writes it, except that
  * what JSON would lose in silence is an error that names its place: BigInt, function, symbol, Map,
- * Set, typed array, promise, NaN, Infinity, cycle. Undefined members are left out and `toJSON`
+ * Set, typed array, promise, Error, RegExp, invalid Date, NaN, Infinity, cycle, and the like. Undefined members are left out and `toJSON`
  * applies.
  *
  * @returns undefined for undefined, as `JSON.stringify` does.
@@ -64,7 +65,10 @@ interface Step {
 /** The slow, exact way: one walk that calls each `toJSON` once and knows the path. */
 function encode(given: unknown, key: string, path: Step[]): string | undefined {
   let value = given
-  if (hasToJson(value)) value = callToJson(value, key, path)
+  if (hasToJson(value)) {
+    value = callToJson(value, key, path)
+    if (value === null && isInvalidDate(given)) throw refused('an invalid Date', path)
+  }
   switch (typeof value) {
     case 'undefined':
       return undefined
@@ -129,23 +133,38 @@ function hasToJson(value: unknown): value is { toJSON(key: string): unknown } {
   return typeof (value as { toJSON?: unknown }).toJSON === 'function'
 }
 
+/** What JSON writes as `{}` whatever is in it, by `Object.prototype.toString`. */
+const LOSSY = new Set([
+  'Map',
+  'Set',
+  'WeakMap',
+  'WeakSet',
+  'WeakRef',
+  'Promise',
+  'BigInt',
+  'Symbol',
+  'Error',
+  'RegExp',
+  'URLSearchParams',
+  'Headers',
+  'FormData',
+  'Blob',
+  'File',
+  'Generator',
+  'AsyncGenerator',
+])
+
 /** Objects whose content JSON drops, so that they would come back empty. */
 export function lossyKind(value: object): string | undefined {
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return 'binary data'
+  if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return 'binary data'
   const tag = Object.prototype.toString.call(value).slice(8, -1)
-  switch (tag) {
-    case 'Map':
-    case 'Set':
-    case 'WeakMap':
-    case 'WeakSet':
-    case 'Promise':
-      return `a ${tag}`
-    case 'BigInt':
-    case 'Symbol':
-      return `a ${tag}`
-    default:
-      return undefined
-  }
+  // Such as `Map Iterator`. A class of the application may use any other name for itself.
+  if (!LOSSY.has(tag) && !tag.endsWith(' Iterator')) return undefined
+  return `${/^[AEIOU](?!RL)/.test(tag) ? 'an' : 'a'} ${tag}`
+}
+
+function isInvalidDate(value: unknown): boolean {
+  return value instanceof Date && Number.isNaN(value.getTime())
 }
 
 function refused(what: string, path: readonly Step[], cause?: unknown): CoatcheckError {

@@ -1,31 +1,65 @@
-import type { Held, Opened } from './keeper.js'
+import type { Held, Opened, Revoking } from './keeper.js'
 
 /** More passes than this find something new each time only if the index is broken. */
 const MAX_PASSES = 50
 
-export interface RevokeUser {
+/** Records looked at together: a user may have thousands, and a process so many files or sockets. */
+const BATCH = 32
+
+/** The live sessions of a user, as far as their records could be read. */
+export interface Listing {
+  readonly found: Held[]
+  /** Of the records that could not be read. */
+  readonly failures: readonly unknown[]
+}
+
+/** Looks at the records that an index names for a user. */
+export async function lookAtAll(
+  keys: readonly string[],
+  user: string,
+  look: (handle: string) => Promise<Opened>,
+): Promise<Listing> {
+  // By handle: one that is being renewed is found under both of its keys.
+  const theirs = new Map<string, Held>()
+  const failures: unknown[] = []
+  for (let at = 0; at < keys.length; at += BATCH) {
+    for (const looked of await Promise.allSettled(keys.slice(at, at + BATCH).map(look))) {
+      if (looked.status === 'rejected') {
+        failures.push(looked.reason)
+        continue
+      }
+      const opened = looked.value
+      if (opened.state !== 'live' || opened.held.facts.user !== user) continue
+      theirs.set(opened.held.identity.handle, opened.held)
+    }
+  }
+  return { found: [...theirs.values()], failures }
+}
+
+export interface RevokeUser extends Revoking {
   readonly now: number
-  /** Handles of sessions that stay, also under the ids that they are renewed to meanwhile. */
-  readonly except: readonly string[]
-  /** The handles that sessions are being renewed to right now, with the present ones. */
-  readonly renewing: ReadonlyMap<string, string>
   look(handle: string): Promise<Opened>
-  list(): Promise<Held[]>
+  list(): Promise<Listing>
   destroy(held: Held): Promise<Held | undefined>
 }
 
 /**
- * Ends every session of a user that exists at the call, and gives them. A renewal in
+ * Ends every session of a user that exists at the call, and gives their number. A renewal in
  * between gives a session a new key but not a new start, so the list is read again until a pass
  * finds nothing that started before the call. The first pass asks no date: clocks of nodes differ.
+ * A record that fails keeps no other one alive; the first failure is thrown once all were tried.
  */
-export async function revokeAll(options: RevokeUser): Promise<Held[]> {
-  const { now, except, renewing, list, look, destroy } = options
+export async function revokeAll(options: RevokeUser): Promise<number> {
+  const { now, except, renewing, onEnded, list, look, destroy } = options
   const staying = new Set(except)
-  const ended: Held[] = []
+  const failed = new Map<string, unknown>()
+  let unread: readonly unknown[] = []
+  let ended = 0
   let latestStart = now
   for (let pass = 0; pass < MAX_PASSES; pass++) {
-    const all = await list()
+    const { found: all, failures } = await list()
+    // What cannot be read now may be there for the next pass.
+    unread = failures
     for (const { identity } of all) {
       const present = renewing.get(identity.handle)
       if (present !== undefined && staying.has(present)) staying.add(identity.handle)
@@ -37,14 +71,23 @@ export async function revokeAll(options: RevokeUser): Promise<Held[]> {
     }
     const found = all.filter(
       ({ identity, facts }) =>
-        !staying.has(identity.handle) && (pass === 0 || facts.started <= latestStart),
+        !staying.has(identity.handle) &&
+        !failed.has(identity.handle) &&
+        (pass === 0 || facts.started <= latestStart),
     )
     if (found.length === 0) break
     latestStart = Math.max(latestStart, ...found.map(({ facts }) => facts.started))
     for (const held of found) {
-      const gone = await destroy(held)
-      if (gone !== undefined) ended.push(gone)
+      try {
+        const gone = await destroy(held)
+        if (gone === undefined) continue
+        ended++
+        onEnded(gone)
+      } catch (error) {
+        failed.set(held.identity.handle, error)
+      }
     }
   }
+  for (const failure of [...failed.values(), ...unread]) throw failure
   return ended
 }

@@ -4,7 +4,7 @@ import type { Entry, Replaced, Stored } from '../../src/core/store.js'
 import type { StoreKeeper } from '../../src/core/store-keeper.js'
 import { MemoryStore } from '../../src/index.js'
 import { FakeClock } from '../../src/testing/index.js'
-import { draft, keeperOf, keepers, setting } from '../support/keeper.js'
+import { draft, IDLE, keeperOf, keepers, setting } from '../support/keeper.js'
 import { WatchedStore } from '../support/watched-store.js'
 
 const ALONE = { linked: false }
@@ -338,7 +338,145 @@ describe('a list', () => {
     const [ada, bob] = [await login('ada'), await login('bob')]
     const names = (found: Held[]) => found.map(({ identity }) => identity.handle)
     expect(names(await keeper.list('ada'))).toEqual([ada.identity.handle])
-    expect(names(await keeper.revokeUser('ada', []))).toEqual([ada.identity.handle])
+    const ended: Held[] = []
+    const onEnded = (held: Held) => void ended.push(held)
+    await keeper.revokeUser('ada', { except: [], renewing: new Map(), onEnded })
+    expect(names(ended)).toEqual([ada.identity.handle])
     expect(names(await keeper.list('bob'))).toEqual([bob.identity.handle])
+  })
+
+  it('takes an index that answers at once', async () => {
+    const clock = new FakeClock()
+    const inner = new MemoryStore({ clock })
+    let keys: string[] = []
+    const store = Object.assign(new WatchedStore(inner), { keysOfUser: () => keys as never })
+    const { keeper } = keeperOf(store, clock)
+    const made = draft(clock)
+    const facts = { ...made.facts, user: 'ada' }
+    const ada = await keeper.create(keeper.newIdentity(), { ...made, facts })
+    keys = [ada.identity.handle]
+    expect(await keeper.list('ada')).toHaveLength(1)
+  })
+
+  it('fails if one of the records cannot be read', async () => {
+    const clock = new FakeClock()
+    const inner = new MemoryStore({ clock })
+    const store = Object.assign(new WatchedStore(inner), {
+      keysOfUser: (user: string) => inner.keysOfUser(user),
+    })
+    const { keeper } = keeperOf(store, clock)
+    const made = draft(clock)
+    const facts = { ...made.facts, user: 'ada' }
+    await keeper.create(keeper.newIdentity(), { ...made, facts })
+    store.fail('load')
+    await expect(keeper.list('ada')).rejects.toMatchObject({ code: 'ERR_STORE' })
+  })
+})
+
+describe('a session that a clock has ended', () => {
+  /** The record as it is met once the lowered clock of another node has passed its end. */
+  async function met() {
+    const made = await keepers()
+    await made.clock.advance(IDLE - 1)
+    const opened = await made.other.reload(made.held.identity)
+    if (opened.state !== 'live') throw new Error('it should live')
+    return { ...made, seen: opened.held.stored, handle: made.held.identity.handle }
+  }
+
+  it('is removed', async () => {
+    const { keeper, handle, seen, keys } = await met()
+    expect(await keeper.forget(handle, seen)).toBe(true)
+    expect(await keys()).toEqual([])
+  })
+
+  it('stays if somebody has kept it alive and written to it meanwhile', async () => {
+    const { keeper, other, held, handle, seen, store, data } = await met()
+    const replace = store.pause('replace')
+    const removed = keeper.forget(handle, seen)
+    await replace.reached
+    await other.change(held, setting('cart'))
+    replace.resume()
+    expect(await removed).toBe(false)
+    expect(await data(held)).toEqual({ cart: true })
+  })
+
+  it('has one who removed it, however many have met it', async () => {
+    const { keeper, other, handle, seen } = await met()
+    const removed = await Promise.all([keeper.forget(handle, seen), other.forget(handle, seen)])
+    expect(removed.sort()).toEqual([false, true])
+  })
+
+  it('has ended also where what stands in for it cannot be removed, and nobody meets that', async () => {
+    const { keeper, other, held, handle, seen, store, errors } = await met()
+    store.fail('destroy')
+    expect(await keeper.forget(handle, seen)).toBe(true)
+    expect(errors).toHaveLength(1)
+    expect(await other.reload(held.identity)).toEqual({ state: 'gone', handle })
+  })
+})
+
+/** A store that keeps what has expired, as one whose clock is behind does. */
+function onSlowClock() {
+  const clock = new FakeClock()
+  const inner = new MemoryStore({ clock: new FakeClock(clock.now() - 100 * IDLE) })
+  const store = new WatchedStore(inner)
+  return { clock, inner, store, ...keeperOf(store, clock) }
+}
+
+describe('a renewal', () => {
+  it('by a handler that runs past the end of its session makes none', async () => {
+    const { clock, keeper, store } = onSlowClock()
+    const held = await keeper.create(keeper.newIdentity(), draft(clock))
+    await clock.advance(IDLE)
+    store.calls.length = 0
+    const renewed = keeper.renew(held, keeper.newIdentity(), setting('a'), ALONE)
+    expect(await renewed).toEqual({ state: 'gone' })
+    expect(store.count('create')).toBe(0)
+  })
+
+  it('is remembered under the old id for ten seconds, by the date in its record', async () => {
+    const { clock, keeper } = onSlowClock()
+    const held = await keeper.create(keeper.newIdentity(), draft(clock))
+    await keeper.renew(held, keeper.newIdentity(), setting('a'), ALONE)
+    await clock.advance(9999)
+    expect((await keeper.reload(held.identity)).state).toBe('superseded')
+    await clock.advance(1)
+    expect((await keeper.reload(held.identity)).state).toBe('gone')
+  })
+
+  it('leaves a record that the store may forget after ten seconds', async () => {
+    const { clock, keeper, inner, held } = await keepers()
+    await keeper.renew(held, keeper.newIdentity(), setting('a'), ALONE)
+    expect(inner.load(held.identity.handle)?.expiresAt).toBe(clock.now() + 10_000)
+  })
+})
+
+describe('a touch that arrives after a write that set out later', () => {
+  it('does not bring back the lifetime that the session has given up', async () => {
+    const { clock, keeper, store, inner, held, settled } = await keepers()
+    const touch = store.pause('touch')
+    const touched = keeper.touch(held)
+    await touch.reached
+    const shorter = IDLE / 60
+    await keeper.change(held, (latest) => {
+      const { facts, entries } = setting('a')(latest)
+      return { facts: { ...facts, own: shorter, idle: shorter }, entries }
+    })
+    touch.resume()
+    await touched
+    await settled()
+    expect(inner.load(held.identity.handle)?.expiresAt).toBe(clock.now() + shorter)
+  })
+
+  it('does not keep the record that a renewal has left for the life of a session', async () => {
+    const { clock, keeper, store, inner, held, settled } = await keepers()
+    const touch = store.pause('touch')
+    const touched = keeper.touch(held)
+    await touch.reached
+    await keeper.renew(held, keeper.newIdentity(), setting('a'), ALONE)
+    touch.resume()
+    await touched
+    await settled()
+    expect(inner.load(held.identity.handle)?.expiresAt).toBe(clock.now() + 10_000)
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Held } from '../../src/core/keeper.js'
-import { revokeAll } from '../../src/core/user-sessions.js'
+import { Held, type Opened } from '../../src/core/keeper.js'
+import { lookAtAll, revokeAll } from '../../src/core/user-sessions.js'
 
 const NOW = 1_000_000
 
@@ -9,26 +9,41 @@ function held(handle: string, started = NOW - 1): Held {
   return new Held({ id: '', handle }, facts, { text: '', expiresAt: NOW + 1000 })
 }
 
+interface Trouble {
+  /** Failures of records that could not be read, in each reading; the last repeats. */
+  unread?: Error[][]
+}
+
 /** Ends the sessions that the index names in each reading of it; the last reading repeats. */
 async function revoke(
   readings: Held[][],
   except: string[] = [],
   renewing: readonly [string, string][] = [],
+  { unread = [] }: Trouble = {},
 ) {
   let reads = 0
   const tried: string[] = []
-  const ended = await revokeAll({
+  const ended: string[] = []
+  const last = <T>(all: T[][]) => all[Math.min(reads, all.length - 1)] ?? []
+  const outcome = await revokeAll({
     now: NOW,
     except,
     renewing: new Map(renewing),
-    list: async () => readings[Math.min(reads++, readings.length - 1)] ?? [],
+    onEnded: ({ identity }) => void ended.push(identity.handle),
+    list: async () => {
+      const listing = { found: last(readings), failures: last(unread) }
+      reads++
+      return listing
+    },
     look: async (handle) => ({ state: 'gone', handle }),
     destroy: async (one) => {
-      tried.push(one.identity.handle)
-      return one.identity.handle.startsWith('gone') ? undefined : one
+      const { handle } = one.identity
+      tried.push(handle)
+      if (handle.startsWith('broken')) throw new Error(`${handle} cannot be written`)
+      return handle.startsWith('gone') ? undefined : one
     },
-  })
-  return { reads, tried, ended: ended.map(({ identity }) => identity.handle) }
+  }).catch((error: Error) => error.message)
+  return { reads, tried, ended, outcome }
 }
 
 describe('ending all sessions of a user', () => {
@@ -69,5 +84,67 @@ describe('ending all sessions of a user', () => {
 
   it('stops, although a broken index names the same session for ever', async () => {
     expect((await revoke([[held('gone')]])).reads).toBe(50)
+  })
+
+  it('tells of each end and counts it', async () => {
+    const { ended, outcome } = await revoke([[held('a'), held('gone'), held('b')], []])
+    expect([ended, outcome]).toEqual([['a', 'b'], 2])
+  })
+
+  it('goes on after a session that cannot be ended, tries it once, and fails at last', async () => {
+    const broken = [held('broken 1'), held('broken 2')]
+    const { ended, tried, outcome } = await revoke([
+      [held('a'), ...broken, held('b')],
+      [...broken, held('c')],
+      broken,
+    ])
+    expect(ended).toEqual(['a', 'b', 'c'])
+    expect(tried).toEqual(['a', 'broken 1', 'broken 2', 'b', 'c'])
+    expect(outcome).toBe('broken 1 cannot be written')
+  })
+
+  it('ends what it can read, and fails for what it could not read to the last', async () => {
+    const unread = [new Error('not to be read')]
+    const readings = [[held('a')], [held('b')], []]
+    expect(await revoke(readings, [], [], { unread: [unread] })).toMatchObject({
+      ended: ['a', 'b'],
+      outcome: 'not to be read',
+    })
+    const once = await revoke(readings, [], [], { unread: [unread, []] })
+    expect(once).toMatchObject({ ended: ['a', 'b'], outcome: 2 })
+  })
+})
+
+describe('the records that an index names', () => {
+  const live = (handle: string): Opened => ({ state: 'live', held: held(handle) })
+
+  it('are looked at a few at a time, however many they are', async () => {
+    let open = 0
+    let most = 0
+    const keys = Array.from({ length: 200 }, (_, n) => `${n}`)
+    const { found } = await lookAtAll(keys, 'ada', async (handle) => {
+      most = Math.max(most, ++open)
+      await Promise.resolve()
+      open--
+      return live(handle)
+    })
+    expect(found).toHaveLength(200)
+    expect(most).toBeLessThanOrEqual(32)
+  })
+
+  it('are all looked at, whichever of them fails', async () => {
+    const failure = new Error('bad sector')
+    const keys = Array.from({ length: 40 }, (_, n) => `${n}`)
+    const { found, failures } = await lookAtAll(keys, 'ada', async (handle) => {
+      if (handle === '3') throw failure
+      return live(handle)
+    })
+    expect(found).toHaveLength(39)
+    expect(failures).toEqual([failure])
+  })
+
+  it('are one session where two of them lead to the same', async () => {
+    const { found } = await lookAtAll(['old', 'new'], 'ada', async () => live('new'))
+    expect(found).toHaveLength(1)
   })
 })

@@ -19,6 +19,11 @@ const LOSSY: readonly (() => unknown)[] = [
   () => Number.NaN,
   () => Number.NEGATIVE_INFINITY,
   () => new Number(Number.NaN),
+  () => new Date(Number.NaN),
+  () => /a/g,
+  () => new TypeError('e'),
+  () => new URLSearchParams('a=1'),
+  () => [1].values(),
   () => Object(1n),
   () => Object(Symbol('s')),
 ]
@@ -26,12 +31,9 @@ const LOSSY: readonly (() => unknown)[] = [
 const ODD: readonly (() => unknown)[] = [
   () => undefined,
   () => new Date(0),
-  () => new Date(Number.NaN),
   () => new String('a'),
   () => new Number(1),
   () => new Boolean(false),
-  () => /a/g,
-  () => new Error('e'),
   () => Object.create(null),
   () => Object.create({ inherited: 1 }),
   () =>
@@ -98,6 +100,7 @@ function firstLoss(given: unknown, name: string, path: string, above: readonly o
   ) {
     const { toJSON } = at as { toJSON?: unknown }
     if (typeof toJSON === 'function') {
+      if (at instanceof Date && Number.isNaN(at.getTime())) return path
       try {
         at = toJSON.call(at, name)
       } catch {
@@ -110,7 +113,8 @@ function firstLoss(given: unknown, name: string, path: string, above: readonly o
   if (['bigint', 'symbol', 'function'].includes(typeof at)) return path
   if (typeof at !== 'object' || at === null) return undefined
   if (at instanceof String || at instanceof Boolean) return undefined
-  if (LOST.some((kind) => at instanceof kind) || ArrayBuffer.isView(at)) return path
+  if (LOST.some((kind) => at instanceof kind) || ArrayBuffer.isView(at) || isIterator(at))
+    return path
   if (above.includes(at)) return path
   const inside = [...above, at]
   const names = Array.isArray(at) ? [...at.keys()] : Object.keys(at)
@@ -129,7 +133,23 @@ function firstLoss(given: unknown, name: string, path: string, above: readonly o
 }
 
 type Loss = string | undefined
-const LOST = [Map, Set, WeakMap, WeakSet, Promise, ArrayBuffer, BigInt, Symbol]
+
+function isIterator(value: object): boolean {
+  return typeof (value as { next?: unknown }).next === 'function'
+}
+const LOST = [
+  Map,
+  Set,
+  WeakMap,
+  WeakSet,
+  Promise,
+  ArrayBuffer,
+  BigInt,
+  Symbol,
+  RegExp,
+  Error,
+  URLSearchParams,
+]
 
 function step(name: string | number): string {
   if (typeof name === 'number') return `[${name}]`
@@ -151,9 +171,8 @@ function written(given: unknown): string | undefined {
     return encodeStrict(given, 'cart')
   } catch (error) {
     const { code, message } = error as { code?: string; message: string }
-    const place = /^Session data is JSON: (?<place>.*) is (?:a |NaN|Infinity|binary|nested)/s.exec(
-      message,
-    )
+    const place =
+      /^Session data is JSON: (?<place>.*) is (?:an? |NaN|Infinity|binary|nested)/s.exec(message)
     return `${code} at ${place?.groups?.place ?? message}`
   }
 }

@@ -325,6 +325,12 @@ describe('an argument that cannot be meant', () => {
     ['a user that is none', (sessions) => sessions.revokeUser(undefined as never)],
     ['a limit of nothing', (sessions) => sessions.sweep({ limit: 0 })],
     ['a limit that is no number', (sessions) => sessions.sweep({ limit: Number.NaN })],
+    ['a limit outside of options', (sessions) => sessions.sweep(5 as never)],
+    ['a session of nothing', (sessions) => sessions.issue(null as never)],
+    ['a session of text', (sessions) => sessions.issue('ada' as never)],
+    ['an event that there is not', async (sessions) => sessions.on('eror' as never, () => {})],
+    ['a member of any object', async (sessions) => sessions.on('toString' as never, () => {})],
+    ['a listener that is none', async (sessions) => sessions.on('error', undefined as never)],
     ['an exception that is no id', (sessions) => sessions.revokeUser(1, { except: 7 as never })],
   ])('is refused: %s', async (_, call) => {
     const { sessions } = await serveApp()

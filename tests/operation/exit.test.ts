@@ -14,3 +14,9 @@ it('a process with open sessions in it ends by itself, without a close()', async
   const run = promisify(execFile)(process.execPath, args, { timeout: 15_000 })
   expect((await run).stdout).toBe('done\n')
 })
+
+it('a process without a server lives until its calls are done, also those that lose races', async () => {
+  const script = fileURLToPath(new URL('life-process.mjs', import.meta.url))
+  const run = promisify(execFile)(process.execPath, [script, builtUrl(), 'revoke'])
+  expect((await run).stdout).toBe('ended 1\n')
+})

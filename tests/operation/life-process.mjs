@@ -29,6 +29,19 @@ async function visit(sessions, { cookie = '', handler }) {
 }
 
 const jobs = {
+  /** Ends a session from a script, while others write to it. */
+  async revoke() {
+    let others = 5
+    class Contended extends MemoryStore {
+      replace(...call) {
+        return others-- > 0 ? 'changed' : super.replace(...call)
+      }
+    }
+    const sessions = session({ secret: SECRET, store: new Contended() })
+    await sessions.issue({ userId: 'ada' })
+    console.log('ended', await sessions.revokeUser('ada'))
+  },
+
   /** Lives through sessions and errors, with everything Node can be asked to print. */
   async talk() {
     class Failing extends MemoryStore {

@@ -261,3 +261,16 @@ describe('an expiry in the store', () => {
     }
   })
 })
+
+it('a session that two requests find ended is told of once', async () => {
+  const store = new WatchedStore(forgetful())
+  const { ended, visitor, clock, sessions } = await watched({ store })
+  await visitor.get('/set/a')
+  await clock.advance(DAY)
+  // Both have loaded it before either can remove it.
+  const replace = store.pause('replace')
+  await Promise.all([visitor.get('/'), visitor.get('/')])
+  replace.resume()
+  await sessions.settled()
+  expect(ended).toEqual(['idle'])
+})

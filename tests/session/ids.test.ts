@@ -356,3 +356,28 @@ function tree(folder: string): string {
     })
     .join('\n')
 }
+
+it('one new id does for all sign-ins by update() in one response', async () => {
+  const { browser, sessions } = await serveApp((app, all) => {
+    app.get('/start', (req, res) => {
+      all.of(req).session.cart = true
+      res.end()
+    })
+    app.get('/switch', async (req, res) => {
+      const { session } = all.of(req)
+      for (const user of ['ada', 'bob']) {
+        await session.update((data) => {
+          data.userId = user
+        })
+      }
+      res.end()
+    })
+  })
+  const renewals: unknown[] = []
+  sessions.on('renew', ({ user }) => renewals.push(user))
+  const visitor = browser()
+  await visitor.get('/start')
+  await visitor.get('/switch')
+  expect(renewals).toEqual(['ada'])
+  expect((await visitor.get('/')).json()).toEqual({ cart: true, userId: 'bob' })
+})
