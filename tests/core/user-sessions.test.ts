@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { Held, type Opened } from '../../src/core/keeper.js'
 import { lookAtAll, revokeAll } from '../../src/core/user-sessions.js'
+import { CoatcheckError } from '../../src/errors.js'
 
 const NOW = 1_000_000
+
+const silence = new CoatcheckError('ERR_STORE_TIMEOUT', 'no answer')
 
 function held(handle: string, started = NOW - 1): Held {
   const facts = { created: started, started, idle: 1000, user: 'ada' }
@@ -39,6 +42,7 @@ async function revoke(
     destroy: async (one) => {
       const { handle } = one.identity
       tried.push(handle)
+      if (handle.startsWith('silent')) throw silence
       if (handle.startsWith('broken')) throw new Error(`${handle} cannot be written`)
       return handle.startsWith('gone') ? undefined : one
     },
@@ -103,6 +107,13 @@ describe('ending all sessions of a user', () => {
     expect(outcome).toBe('broken 1 cannot be written')
   })
 
+  it('gives up on a store that has fallen silent, and not on one that is slow once', async () => {
+    const all = ['silent 1', 'a', 'silent 2', 'silent 3', 'silent 4', 'b'].map((name) => held(name))
+    const { tried, outcome } = await revoke([all])
+    expect(tried).toEqual(['silent 1', 'a', 'silent 2', 'silent 3', 'silent 4'])
+    expect(outcome).toBe('no answer')
+  })
+
   it('ends what it can read, and fails for what it could not read to the last', async () => {
     const unread = [new Error('not to be read')]
     const readings = [[held('a')], [held('b')], []]
@@ -141,6 +152,17 @@ describe('the records that an index names', () => {
     })
     expect(found).toHaveLength(39)
     expect(failures).toEqual([failure])
+  })
+
+  it('are given up where the store has fallen silent', async () => {
+    const keys = Array.from({ length: 200 }, (_, n) => `${n}`)
+    const looked: string[] = []
+    const { failures } = await lookAtAll(keys, 'ada', async (handle) => {
+      looked.push(handle)
+      throw silence
+    })
+    expect(looked).toHaveLength(32)
+    expect(new Set(failures)).toEqual(new Set([silence]))
   })
 
   it('are one session where two of them lead to the same', async () => {
