@@ -229,7 +229,7 @@ export const everywhere: readonly Mutation[] = [
     without: 'holding back on a response that cannot wait',
     file: 'src/middleware.ts',
     find: "    if (!isResponse(this.#res)) visit.commits.cookieClosed = 'ERR_NO_RESPONSE'\n",
-    put: '',
+    put: '    if (!isResponse(this.#res)) {}\n',
     test: SOCKETS,
     named: 'over websocket',
   },

@@ -444,7 +444,7 @@ const ending: readonly Mutation[] = [
     find: "    else source.on?.('close', leave)\n",
     put: '',
     test: CLOSE,
-    named: 'never answers a client that has gone',
+    named: 'does not wait for ever for a HEAD',
   },
   {
     rule: 'B57',

@@ -502,7 +502,7 @@ export const responses: readonly Mutation[] = [
     without: 'refusing what would need a cookie',
     file: 'src/middleware.ts',
     find: "    if (!isResponse(this.#res)) visit.commits.cookieClosed = 'ERR_NO_RESPONSE'\n",
-    put: '',
+    put: '    if (!isResponse(this.#res)) {}\n',
     test: 'tests/session/handshakes.test.ts',
     named: 'data waits for a save()',
   },
