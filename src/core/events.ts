@@ -51,7 +51,8 @@ export interface Events {
 export type EventName = keyof Events
 export type Listener<Name extends EventName> = (event: Events[Name]) => unknown
 
-const NAMES: Readonly<Record<EventName, true>> = {
+/** Every name; the compiler keeps the list complete. */
+export const EVENT_NAMES: Readonly<Record<EventName, true>> = {
   create: true,
   commit: true,
   renew: true,
@@ -76,9 +77,9 @@ export class Emitter {
    * @throws OptionError for what nobody would ever hear
    */
   on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void {
-    if (!Object.hasOwn(NAMES, name)) {
+    if (!Object.hasOwn(EVENT_NAMES, name)) {
       throw new OptionError(
-        `on: there is no such event. There are ${Object.keys(NAMES).join(', ')}.`,
+        `on: there is no such event. There are ${Object.keys(EVENT_NAMES).join(', ')}.`,
       )
     }
     if (typeof listener !== 'function') throw new OptionError('on: a listener is a function.')

@@ -794,7 +794,7 @@ export const operation: readonly Mutation[] = [
     rule: 'B56',
     without: 'knowing the names of events',
     file: 'src/core/events.ts',
-    find: 'if (!Object.hasOwn(NAMES, name)) {',
+    find: 'if (!Object.hasOwn(EVENT_NAMES, name)) {',
     put: 'if (NAMES[name] === null) {',
     test: 'tests/operation/calls.test.ts',
     named: 'an event that there is not',

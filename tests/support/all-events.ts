@@ -1,23 +1,9 @@
+import { EVENT_NAMES as NAMES } from '../../src/core/events.js'
 import type { EventName, Events, SessionManager } from '../../src/index.js'
 import type { AnyData } from './serve.js'
 
-const NAMED: Readonly<Record<EventName, true>> = {
-  create: true,
-  commit: true,
-  renew: true,
-  destroy: true,
-  expire: true,
-  'stale-write': true,
-  conflict: true,
-  corrupt: true,
-  reject: true,
-  duplicate: true,
-  error: true,
-  warning: true,
-}
-
-/** The names of all events. The compiler keeps the list complete. */
-export const EVENT_NAMES = Object.keys(NAMED) as EventName[]
+/** The names of all events. */
+export const EVENT_NAMES = Object.keys(NAMES) as EventName[]
 
 /** An event with its name, as `['create', { id, at }]`. */
 export type Told = { [Name in EventName]: readonly [name: Name, event: Events[Name]] }[EventName]
