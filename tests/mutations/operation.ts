@@ -795,7 +795,7 @@ export const operation: readonly Mutation[] = [
     without: 'knowing the names of events',
     file: 'src/core/events.ts',
     find: 'if (!Object.hasOwn(EVENT_NAMES, name)) {',
-    put: 'if (NAMES[name] === null) {',
+    put: 'if (EVENT_NAMES[name] === null) {',
     test: 'tests/operation/calls.test.ts',
     named: 'an event that there is not',
   },
