@@ -629,4 +629,13 @@ export const cookies: readonly Mutation[] = [
     test: 'tests/cookies/several-on-one-request.test.ts',
     named: 'with Secure: 2 of them',
   },
+  {
+    rule: 'B11',
+    without: 'reading the token from the cookie alone',
+    file: 'src/middleware.ts',
+    find: 'header === undefined ? NO_TOKENS : tokensOf(this.#manager, this.#req, attributes)',
+    put: "tokensOf(this.#manager, { headers: { cookie: header ?? 'sid=' + this.#req.headers['x-session'] } }, attributes)",
+    test: 'tests/session/ids.test.ts',
+    named: 'is read from the cookie alone',
+  },
 ]

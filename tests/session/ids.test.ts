@@ -57,6 +57,18 @@ describe('an id', () => {
     expect(store.count('load')).toBe(1)
   })
 
+  it('is read from the cookie alone, not from a URL or another header', async () => {
+    const store = new WatchedStore(new MemoryStore())
+    const { browser } = await serveApp(routes, { store })
+    const token = tokenOf((await browser().get('/set/a')).setCookies[0])
+    const elsewhere = { authorization: `Bearer ${token}`, 'x-session': token }
+    const answer = await browser().get(`/?sid=${token}`, { headers: elsewhere })
+    expect(answer.json()).toEqual({})
+    expect(store.count('load')).toBe(0)
+    const own = await browser().get('/', { headers: { cookie: `sid=${token}` } })
+    expect(own.json()).toEqual({ a: true })
+  })
+
   it('lies in the store as a hash only, and neither handle nor key opens anything', async () => {
     const keys: string[] = []
     class Spy extends MemoryStore {
