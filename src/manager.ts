@@ -1,6 +1,7 @@
+import { Background } from './core/background.js'
 import { CallbackStore, classOf } from './core/callback-store.js'
 import type { Clock } from './core/clock.js'
-import { Emitter, type EventName, type Events, type Listener } from './core/events.js'
+import type { EventName, Events, Listener } from './core/events.js'
 import {
   type Capabilities,
   type Ended,
@@ -11,6 +12,7 @@ import {
 } from './core/keeper.js'
 import { KeyQueue } from './core/key-queue.js'
 import { absoluteEnd, endOf, lastSeen, touchIsDue } from './core/lifetime.js'
+import { Notices } from './core/notices.js'
 import { decodeRecord } from './core/record.js'
 import { closed } from './core/refusals.js'
 import { can, type StoreReport } from './core/store.js'
@@ -46,10 +48,9 @@ export class Manager<Data extends object = Record<string, unknown>> {
   readonly settings: Settings
   readonly keeper: Keeper
   readonly tools: VisitTools
-  readonly #emitter = new Emitter()
+  readonly #notices: Notices
   readonly #clock: Clock
-  readonly #warned = new Set<WarningCode>()
-  readonly #background = new Set<Promise<unknown>>()
+  readonly #background = new Background()
   readonly #touching = new Map<string, Promise<unknown>>()
   readonly #stopReports: () => void
   readonly #requests: OpenRequests
@@ -65,6 +66,7 @@ export class Manager<Data extends object = Record<string, unknown>> {
     const { store, secrets, lifetime, storeTimeout, clock } = settings
     this.settings = settings
     this.#clock = clock
+    this.#notices = new Notices(clock)
     this.keeper = new StoreKeeper({
       store,
       secrets,
@@ -103,19 +105,16 @@ export class Manager<Data extends object = Record<string, unknown>> {
 
   /** Listens to an event; gives the function that ends it. No listener delays a response. */
   on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void {
-    return this.#emitter.on(name, listener)
+    return this.#notices.on(name, listener)
   }
 
   emit<Name extends EventName>(name: Name, event: Omit<Events[Name], 'at'>): void {
-    this.#emitter.emit(name, { ...event, at: this.#clock.now() } as Events[Name])
+    this.#notices.emit(name, event)
   }
 
   /** Once per code: to the log of the process, and as an event. */
   warn(code: WarningCode, message: string): void {
-    if (this.#warned.has(code)) return
-    this.#warned.add(code)
-    process.emitWarning(message, { type: 'CoatcheckWarning', code })
-    this.emit('warning', { code, message })
+    this.#notices.warn(code, message)
   }
 
   /** Whether a request comes too late. */
@@ -210,8 +209,8 @@ export class Manager<Data extends object = Record<string, unknown>> {
   }
 
   /** Waits for what is still in flight: commits and touches that no response waits for. */
-  async settled(): Promise<void> {
-    while (this.#background.size > 0) await Promise.allSettled([...this.#background])
+  settled(): Promise<void> {
+    return this.#background.settled()
   }
 
   /**
@@ -235,12 +234,7 @@ export class Manager<Data extends object = Record<string, unknown>> {
 
   /** Remembers work that nobody may be waiting for. Gives it back. */
   inBackground<T>(work: Promise<T>): Promise<T> {
-    const done = work.then(
-      () => void this.#background.delete(done),
-      () => void this.#background.delete(done),
-    )
-    this.#background.add(done)
-    return work
+    return this.#background.add(work)
   }
 
   /** A request has come in, and `close()` waits for it. */

@@ -1,16 +1,13 @@
 import { Recent } from '../crypto/recent.js'
 import type { Clock } from './clock.js'
-import { KeyQueue } from './key-queue.js'
 import { touchInterval } from './lifetime.js'
 import { nativeForm, type OldContents, type OldForm } from './old-session.js'
-import { ask, type ExpressSessionStore, getOld } from './old-store.js'
+import { type ExpressSessionStore, getOld } from './old-store.js'
+import { OldStoreLines, type Overtaken, type Turn } from './old-store-lines.js'
 import type { Entry, Replaced, Reporting, Store, Stored, StoreReport } from './store.js'
 
 /** Keys that one old store remembers something about: twice this many, of about 200 bytes. */
 const REMEMBERED_KEYS = 5_000
-
-/** Keys with a write that nobody waits for any more. Without a bound, an outage would pile them up. */
-const MOST_OVERDUE = 1_000
 
 export interface CallbackStoreOptions {
   readonly clock: Clock
@@ -33,8 +30,8 @@ export class CallbackStore implements Store, Reporting {
   readonly #store: ExpressSessionStore
   readonly #form: OldForm
   readonly #clock: Clock
-  readonly #patience: number
   readonly #memory: Memory
+  readonly #lines: OldStoreLines<Entry>
   readonly #listeners = new Set<(report: StoreReport) => void>()
 
   constructor(store: ExpressSessionStore, { clock, patience, form }: CallbackStoreOptions) {
@@ -42,8 +39,13 @@ export class CallbackStore implements Store, Reporting {
     this.#store = store
     this.#form = form ?? nativeForm
     this.#clock = clock
-    this.#patience = patience
     this.#memory = memoryOf(store)
+    this.#lines = new OldStoreLines(store, {
+      clock,
+      patience,
+      restore: (key, overtaken, turn) => this.#restore(key, overtaken, turn),
+      failed: (error) => this.#report({ type: 'error', op: 'replace', error }),
+    })
   }
 
   /** Not in line with the writes: a record is written in one piece. */
@@ -67,10 +69,10 @@ export class CallbackStore implements Store, Reporting {
    * time-out it is tried again.
    */
   create(key: string, entry: Entry): Promise<boolean> {
-    return this.#inLine(key, async (turn) => {
-      const { made, overdue } = this.#memory
+    return this.#lines.inLine(key, async (turn) => {
+      const { made } = this.#memory
       if (made.get(key)) {
-        if (overdue.has(key) || (await this.#find(key)) !== undefined) return false
+        if (this.#lines.isOverdue(key) || (await this.#find(key)) !== undefined) return false
       }
       made.set(key, true)
       await this.#set(key, entry, turn)
@@ -79,7 +81,7 @@ export class CallbackStore implements Store, Reporting {
   }
 
   replace(key: string, entry: Entry, seen: Stored): Promise<Replaced> {
-    return this.#inLine(key, async (turn) => {
+    return this.#lines.inLine(key, async (turn) => {
       const found = await this.#find(key)
       if (found === undefined) return 'gone'
       if (found.text !== seen.text) return 'changed'
@@ -89,7 +91,7 @@ export class CallbackStore implements Store, Reporting {
   }
 
   touch(key: string, expiresAt: number): Promise<boolean> {
-    return this.#inLine(key, async (turn) => {
+    return this.#lines.inLine(key, async (turn) => {
       const found = await this.#find(key)
       if (found === undefined) return false
       const { text, expires } = found
@@ -111,7 +113,7 @@ export class CallbackStore implements Store, Reporting {
   }
 
   destroy(key: string): Promise<boolean> {
-    return this.#inLine(key, async (turn) => {
+    return this.#lines.inLine(key, async (turn) => {
       const isThere = await this.#find(key).then(
         (found) => found !== undefined,
         (error) => isUnreadable(error) || Promise.reject(error),
@@ -155,7 +157,7 @@ export class CallbackStore implements Store, Reporting {
     return this.#form.write(entry, this.#clock.now())
   }
 
-  async #set(key: string, entry: Entry, turn: Turn): Promise<void> {
+  async #set(key: string, entry: Entry, turn: Turn<Entry>): Promise<void> {
     // Stores take a life of nothing for no expiry at all.
     if (entry.expiresAt <= this.#clock.now()) return this.#remove(key, turn)
     await this.#write(key, entry, turn, ['set', this.#written(entry)])
@@ -164,66 +166,29 @@ export class CallbackStore implements Store, Reporting {
     if (touched.get(key) !== undefined) touched.set(key, { date: Number.NaN, to: 0 })
   }
 
-  #remove(key: string, turn: Turn): Promise<void> {
+  #remove(key: string, turn: Turn<Entry>): Promise<void> {
     return this.#write(key, undefined, turn, ['destroy'])
   }
 
-  /** @param after what the store has then; undefined: nothing */
-  async #write(
+  #write(
     key: string,
     after: Entry | undefined,
-    turn: Turn,
-    [method, ...session]: ['set' | 'touch', object] | ['destroy'],
+    turn: Turn<Entry>,
+    call: ['set' | 'touch', object] | ['destroy'],
   ): Promise<void> {
-    refuseLate(turn)
-    turn.wrote = { after }
-    await ask(this.#store, method, [key, ...session])
-    const overdue = this.#memory.overdue.get(key)
-    if (overdue !== undefined && !turn.over) overdue.latest = turn.wrote
+    return this.#lines.write(key, after, turn, call)
   }
 
-  /**
-   * Runs `work` when the operations of the same key that came before are over. One that a store
-   * does not answer gives its place up, so that the key is not lost until the next restart.
-   */
-  async #inLine<T>(key: string, work: (turn: Turn) => Promise<T>): Promise<T> {
-    const place = this.#memory.lines.join(key)
-    const turn: Turn = { over: false, wrote: undefined }
-    const timer = this.#clock.setTimeout(() => {
-      turn.over = true
-      if (turn.wrote !== undefined) this.#memory.expect(key)
-      place.leave()
-    }, this.#patience)
-    try {
-      await place.turn
-      refuseLate(turn)
-      return await work(turn)
-    } finally {
-      this.#clock.clearTimeout(timer)
-      place.leave()
-      if (turn.over && turn.wrote !== undefined) this.#arrived(key, turn.wrote)
-    }
-  }
-
-  /** A write has ended after its place was given up: it may lie on top of newer ones, or of an end. */
-  #arrived(key: string, late: Wrote): void {
-    const { overdue } = this.#memory
-    const waiting = overdue.get(key)
-    if (waiting === undefined) return
-    const restored = this.#inLine(key, async (turn) => {
-      const { latest } = waiting
-      if (latest === undefined) return
-      if (latest.after === undefined) return this.#remove(key, turn)
-      const found = await this.#find(key)
-      const isBack = found !== undefined && found.text === late.after?.text
-      if (isBack && found.text !== latest.after.text) await this.#set(key, latest.after, turn)
-    })
-    restored
-      .catch((error: unknown) => this.#report({ type: 'error', op: 'replace', error }))
-      .finally(() => {
-        waiting.count--
-        if (waiting.count === 0) overdue.delete(key)
-      })
+  /** A late write may lie on top of a newer one, or of an end. */
+  async #restore(
+    key: string,
+    { late, latest }: Overtaken<Entry>,
+    turn: Turn<Entry>,
+  ): Promise<void> {
+    if (latest === undefined) return this.#remove(key, turn)
+    const found = await this.#find(key)
+    const isBack = found !== undefined && found.text === late?.text
+    if (isBack && found.text !== latest.text) await this.#set(key, latest, turn)
   }
 
   #report(report: StoreReport): void {
@@ -245,48 +210,11 @@ interface Found extends OldContents {
   readonly expiresAt: number
 }
 
-/** An operation in the line of its key. */
-interface Turn {
-  /** It has lost its place: what it has not yet written is not to be written. */
-  over: boolean
-  wrote: Wrote | undefined
-}
-
-function refuseLate({ over }: Turn): void {
-  if (over) throw new Error('Not written: by now nobody waits for it.')
-}
-
-/** What an operation has asked its store to hold; undefined: nothing. */
-interface Wrote {
-  readonly after: Entry | undefined
-}
-
-/** Writes of a key that lost their place while the store was silent. */
-interface Overdue {
-  count: number
-  /** The last write since then. */
-  latest: Wrote | undefined
-}
-
 /** What is known about the keys of one old store, shared by all that write to it in this process. */
 class Memory {
-  readonly lines = new KeyQueue<never>()
   readonly made = new Recent<true>(REMEMBERED_KEYS)
   /** Where a touch has moved a record whose date stayed as it was. */
   readonly touched = new Recent<{ readonly date: number; readonly to: number }>(REMEMBERED_KEYS)
-  readonly overdue = new Map<string, Overdue>()
-
-  /** A write of `key` is to come in late. */
-  expect(key: string): void {
-    const waiting = this.overdue.get(key)
-    if (waiting !== undefined) {
-      waiting.count++
-      return
-    }
-    const [oldest] = this.overdue.keys()
-    if (this.overdue.size >= MOST_OVERDUE && oldest !== undefined) this.overdue.delete(oldest)
-    this.overdue.set(key, { count: 1, latest: undefined })
-  }
 }
 
 const memories = new WeakMap<ExpressSessionStore, Memory>()

@@ -336,7 +336,7 @@ export const cookies: readonly Mutation[] = [
   {
     rule: 'B17',
     without: 'warning once',
-    file: 'src/manager.ts',
+    file: 'src/core/notices.ts',
     find: '    if (this.#warned.has(code)) return\n',
     put: '',
     test: HOP,

@@ -1,6 +1,7 @@
 import type { Mutation } from './mutation.js'
 
 const store = 'src/core/callback-store.ts'
+const lines = 'src/core/old-store-lines.ts'
 const api = 'src/core/old-store.ts'
 const form = 'src/core/old-session.ts'
 const adapter = 'tests/core/callback-store.test.ts'
@@ -52,7 +53,7 @@ export const oldStores: readonly Mutation[] = (
     },
     {
       without: 'a line for the operations of one key',
-      file: store,
+      file: lines,
       find: '      await place.turn\n',
       put: '',
       test: adapter,
@@ -68,15 +69,15 @@ export const oldStores: readonly Mutation[] = (
     },
     {
       without: 'giving the place of a write up that is not answered',
-      file: store,
-      find: '      if (turn.wrote !== undefined) this.#memory.expect(key)\n      place.leave()\n',
-      put: '      if (turn.wrote !== undefined) this.#memory.expect(key)\n',
+      file: lines,
+      find: '      if (turn.wrote !== undefined) this.#expect(key)\n      place.leave()\n',
+      put: '      if (turn.wrote !== undefined) this.#expect(key)\n',
       test: adapter,
       named: 'for as long as the limit, not for ever',
     },
     {
       without: 'keeping an operation from writing after its place was given up',
-      file: store,
+      file: lines,
       find: '    refuseLate(turn)\n    turn.wrote',
       put: '    turn.wrote',
       test: adapter,
@@ -85,8 +86,8 @@ export const oldStores: readonly Mutation[] = (
     {
       without: 'ending again what a late write has brought back',
       file: store,
-      find: '      if (latest.after === undefined) return this.#remove(key, turn)\n',
-      put: '      if (latest.after === undefined) return\n',
+      find: '    if (latest === undefined) return this.#remove(key, turn)\n',
+      put: '    if (latest === undefined) return\n',
       test: adapter,
       named: 'does not bring a session back that was ended before its late',
     },
@@ -101,22 +102,22 @@ export const oldStores: readonly Mutation[] = (
     {
       without: 'leaving alone what another process has written over a late write',
       file: store,
-      find: 'found.text === late.after?.text',
-      put: 'late.after !== undefined',
+      find: 'found.text === late?.text',
+      put: 'late !== undefined',
       test: adapter,
       named: 'does not undo what another process has written since',
     },
     {
       without: 'a bound for the writes that are still to come',
-      file: store,
-      find: 'this.overdue.size >= MOST_OVERDUE',
-      put: 'this.overdue.size < 0',
+      file: lines,
+      find: 'overdue.size >= MOST_OVERDUE',
+      put: 'overdue.size < 0',
       test: adapter,
       named: 'costs no more memory than for a thousand keys',
     },
     {
       without: 'forgetting writes that have come',
-      file: store,
+      file: lines,
       find: '        if (waiting.count === 0) overdue.delete(key)\n',
       put: '',
       test: adapter,

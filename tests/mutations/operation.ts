@@ -321,7 +321,7 @@ const codes: readonly Mutation[] = [
   {
     rule: 'B56',
     without: 'warning once',
-    file: 'src/manager.ts',
+    file: 'src/core/notices.ts',
     find: '    if (this.#warned.has(code)) return\n',
     put: '',
     test: CODES,
@@ -330,7 +330,7 @@ const codes: readonly Mutation[] = [
   {
     rule: 'B56',
     without: 'the warning of the process',
-    file: 'src/manager.ts',
+    file: 'src/core/notices.ts',
     find: "    process.emitWarning(message, { type: 'CoatcheckWarning', code })\n",
     put: '',
     test: CODES,
