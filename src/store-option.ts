@@ -1,5 +1,5 @@
 import { CallbackStore, type CallbackStoreOptions } from './core/callback-store.js'
-import { isOldStore } from './core/old-store.js'
+import { type ExpressSessionStore, isOldStore } from './core/old-store.js'
 import type { Store } from './core/store.js'
 import { OptionError } from './errors.js'
 import { hasMethod, kind } from './kind.js'
@@ -13,8 +13,18 @@ const TAKEN =
 /** The store to work with, whatever kind was given. @throws OptionError for what is none */
 export function storeFrom(given: unknown, options: CallbackStoreOptions): Store {
   if (given === undefined) return new MemoryStore({ clock: options.clock })
+  return sortOf(given) === 'texts'
+    ? (given as Store)
+    : new CallbackStore(given as ExpressSessionStore, options)
+}
+
+/**
+ * Whether a store keeps texts, as those of this package do, or sessions, as those made for
+ * express-session do. @throws OptionError for what is no store
+ */
+export function sortOf(given: unknown): 'texts' | 'sessions' {
   const lacking = METHODS.filter((method) => !hasMethod(given, method))
-  if (lacking.length === 0) return given as Store
+  if (lacking.length === 0) return 'texts'
   // Some clients have get, set and destroy too, and mean something else by them.
   if (isClient(given)) {
     throw new OptionError(
@@ -22,7 +32,7 @@ export function storeFrom(given: unknown, options: CallbackStoreOptions): Store 
     )
   }
   // A store of express-session inherits a `load`, and most have `touch` and `destroy`.
-  if (isOldStore(given)) return new CallbackStore(given, options)
+  if (isOldStore(given)) return 'sessions'
   throw new OptionError(
     typeof given === 'function'
       ? `The option store is ${isClassOfStores(given) ? `a class: pass an instance, new ${given.name || 'Store'}(…)` : 'a function; a package that gives one is called with express-session, and an instance of what it returns is a store'}; ${TAKEN}`

@@ -2,7 +2,7 @@ import { Recent } from '../crypto/recent.js'
 import type { Clock } from './clock.js'
 import { touchInterval } from './lifetime.js'
 import { nativeForm, type OldContents, type OldForm } from './old-session.js'
-import { type ExpressSessionStore, getOld } from './old-store.js'
+import { type ExpressSessionStore, getOld, isUnreadable } from './old-store.js'
 import { OldStoreLines, type Overtaken, type Turn } from './old-store-lines.js'
 import type { Entry, Replaced, Reporting, Store, Stored, StoreReport } from './store.js'
 
@@ -194,11 +194,6 @@ export class CallbackStore implements Store, Reporting {
   #report(report: StoreReport): void {
     for (const listener of this.#listeners) listener(report)
   }
-}
-
-/** What stores throw that parse JSON. */
-function isUnreadable(error: unknown): boolean {
-  return (error as { name?: unknown } | null | undefined)?.name === 'SyntaxError'
 }
 
 /** The class of a store as its program knows it, for errors. */

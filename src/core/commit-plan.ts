@@ -124,3 +124,49 @@ function renewReason(state: CommitState): RenewReason | undefined {
   if (state.authenticated) return 'authenticated'
   return state.asked === 'regenerate' ? 'regenerate' : undefined
 }
+
+/** Options of express-session that decide what a commit does. */
+export interface OldPolicy {
+  /** Stores a session that has not changed. */
+  readonly resave: boolean
+  /** Stores a new session without data. */
+  readonly saveUninitialized: boolean
+  /** Sends the cookie with every response. */
+  readonly rolling: boolean
+}
+
+/** What a commit in the way of express-session knows of its session. */
+export interface OldCommitState {
+  /** What the store had under this id when it was last asked in this request. */
+  readonly stored: 'none' | 'live' | 'gone'
+  /** The request came with this id. */
+  readonly presented: boolean
+  /** The data is not what was loaded or made, or the id is a new one. */
+  readonly changed: boolean
+  /** What the store was last given or, unless `resave`, has given: is the session still that? */
+  readonly saved: 'never' | 'before' | 'now'
+  /** The cookie ends at a date: it is sent again when the session has changed. */
+  readonly dated: boolean
+  readonly policy: OldPolicy
+}
+
+/** What to write, and whether the client gets the cookie if nothing has left yet. */
+export interface OldCommitPlan {
+  readonly write: 'none' | 'create' | 'replace' | 'touch'
+  readonly cookie: 'none' | 'set'
+}
+
+/** The same decision in the way of express-session: its four booleans, its outcome. */
+export function planOldCommit(state: OldCommitState): OldCommitPlan {
+  const { stored, presented, changed, saved, dated, policy } = state
+  const isFirst = !presented && saved === 'never' && !policy.saveUninitialized
+  const isDue = isFirst ? changed : saved !== 'now'
+  const isTold = presented
+    ? policy.rolling || (dated && changed)
+    : policy.saveUninitialized || changed
+  // Nothing brings an ended session back, into the store or into the browser.
+  if (stored === 'gone') return { write: 'none', cookie: 'none' }
+  const cookie = isTold ? 'set' : 'none'
+  if (isDue) return { write: stored === 'live' ? 'replace' : 'create', cookie }
+  return { write: presented ? 'touch' : 'none', cookie }
+}

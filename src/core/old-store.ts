@@ -72,3 +72,8 @@ function isMiss(method: string, error: unknown): boolean {
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }
+
+/** What stores throw that parse JSON. */
+export function isUnreadable(error: unknown): boolean {
+  return (error as { name?: unknown } | null | undefined)?.name === 'SyntaxError'
+}

@@ -1,5 +1,7 @@
 import { serialize } from 'cookie'
-import { deprecate } from './deprecate.js'
+import depd from 'depd'
+
+const deprecate = depd('express-session')
 
 /** Attributes of the cookie, as the option `cookie` and `new Cookie()` take them. */
 export interface CookieOptions {

@@ -3,45 +3,41 @@ import { Cookie } from './cookie.js'
 import { Session, type SessionOwner } from './session.js'
 import type { SessionData } from './session-data.js'
 
-type Answer<T = void> = (error?: unknown, value?: T) => void
+// biome-ignore lint/suspicious/noExplicitAny: programs annotate callbacks by what they expect
+type Answer<T = void> = (error?: any, value?: T) => void
 
 /**
  * The base of every store made for express-session: an event emitter that can make sessions of what
  * it finds. A store adds `get`, `set` and `destroy`, and `touch` if it can.
  */
-export interface Store extends EventEmitter {
+declare abstract class Store extends EventEmitter {
+  // biome-ignore lint/suspicious/noExplicitAny: as of EventEmitter
+  constructor(options?: any)
   // biome-ignore lint/suspicious/noExplicitAny: programs annotate callbacks by what they expect
-  get(sid: string, callback: (error: any, session?: SessionData | null) => void): void
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  set(sid: string, session: SessionData, callback?: (error?: any) => void): void
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  destroy(sid: string, callback?: (error?: any) => void): void
-  touch?(sid: string, session: SessionData, callback?: (error?: unknown) => void): void
+  abstract get(sid: string, callback: (error: any, session?: SessionData | null) => void): void
+  abstract set(sid: string, session: SessionData, callback?: Answer): void
+  abstract destroy(sid: string, callback?: Answer): void
+  touch?(sid: string, session: SessionData, callback?: Answer): void
   all?(callback: Answer<SessionData[] | { [sid: string]: SessionData } | null>): void
   length?(callback: Answer<number>): void
   clear?(callback?: Answer): void
   /** Ends the session of a request and begins another one. */
-  regenerate(req: SessionOwner, callback: (error?: unknown) => unknown): void
+  regenerate(req: SessionOwner, callback: Answer): void
   /** The session of an id, as an object with methods, for where there is no request. */
-  load(sid: string, callback: (error: unknown, session?: Session & SessionData) => unknown): void
+  load(sid: string, callback: Answer<Session & SessionData>): void
   /** Makes `req.session` of what a store has found. */
   createSession(req: SessionOwner, session: SessionData): Session & SessionData
   /** Gives a request a new id and an empty session. Set by the middleware that uses the store. */
   generate?(req: SessionOwner): void
 }
 
-interface StoreConstructor {
-  // biome-ignore lint/suspicious/noExplicitAny: as of EventEmitter
-  new (options?: any): Store
-  (this: unknown): void
-  readonly prototype: Store
-}
-
-/** A function and not a class, so that `Store.call(this)` and `util.inherits` work. */
-export const Store = function Store(this: EventEmitter): void {
+/** A function, so that `Store.call(this)` and `util.inherits` work. Its types are those of a class. */
+function Store(this: unknown): void {
   // Of an EventEmitter all that the constructor does.
   Reflect.apply(EventEmitter, this, [])
-} as unknown as StoreConstructor
+}
+
+export { Store }
 
 Object.setPrototypeOf(Store, EventEmitter)
 Object.setPrototypeOf(Store.prototype, EventEmitter.prototype)
@@ -81,29 +77,19 @@ export function revive(req: SessionOwner, found: object): Session & SessionData 
 }
 
 function cookieOf(stored: Record<string, unknown>, originalMaxAge: unknown): Cookie {
-  const cookie = new Cookie(withoutNulls(stored) as object)
+  const attributes: Record<string, unknown> = {}
+  for (const name in stored) {
+    // In a record they are no methods.
+    if (name !== 'serialize' && name !== 'toJSON') attributes[name] = stored[name]
+  }
+  const cookie = new Cookie(attributes as object)
   const { expires } = cookie as { expires?: unknown }
   if (typeof expires === 'string' || typeof expires === 'number') {
     const date = new Date(expires)
     cookie.expires = Number.isNaN(date.getTime()) ? null : date
   }
-  // Moved by what was set just now. Of a string, the next `touch` could make no date.
-  const isLife = typeof originalMaxAge === 'number' || typeof originalMaxAge === 'boolean'
-  cookie.originalMaxAge = (isLife ? originalMaxAge : undefinedOrNull(originalMaxAge)) as
-    | number
-    | null
+  // It was moved by what was set just now. The next `touch` could make no date of a text.
+  const isLife = ['number', 'boolean', 'undefined'].includes(typeof originalMaxAge)
+  cookie.originalMaxAge = (isLife ? originalMaxAge : null) as number | null
   return cookie
-}
-
-/** Stores that keep objects, such as those of MongoDB, give `null` for what was not there. */
-function withoutNulls(stored: Record<string, unknown>): object {
-  const kept: Record<string, unknown> = {}
-  for (const name in stored) {
-    if (stored[name] !== null || name === 'expires' || name === 'maxAge') kept[name] = stored[name]
-  }
-  return kept
-}
-
-function undefinedOrNull(value: unknown): null | undefined {
-  return value === undefined ? undefined : null
 }

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { session } from '../../src/express-session/index.js'
 
 const require = createRequire(import.meta.url)
 
@@ -14,4 +15,6 @@ export const real: Implementation = {
   session: require('express-session'),
 }
 
-export const implementations: readonly Implementation[] = [real]
+export const dropIn: Implementation = { name: 'coatcheck', session }
+
+export const implementations: readonly Implementation[] = [real, dropIn]

@@ -14,7 +14,7 @@ export const oldStores: readonly Mutation[] = (
     {
       without: 'accepting stores made for express-session',
       file: 'src/store-option.ts',
-      find: '  if (isOldStore(given)) return new CallbackStore(given, options)\n',
+      find: "  if (isOldStore(given)) return 'sessions'\n",
       put: '',
       test: packages,
       named: 'takes an object with get, set and destroy',

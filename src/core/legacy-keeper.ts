@@ -1,0 +1,165 @@
+import { Recent } from '../crypto/recent.js'
+import { CoatcheckError } from '../errors.js'
+import type { Clock } from './clock.js'
+import { type ExpressSessionStore, getOld, isUnreadable } from './old-store.js'
+import { OldStoreLines, type Overtaken, type Turn } from './old-store-lines.js'
+import { withinLimit } from './time-limit.js'
+
+/** What a session holds besides its cookie, as one JSON text: what tells two states apart. */
+export type TextOf = (session: object) => string
+
+/** What a store has under an id. */
+export type Loaded = object | undefined | 'unreadable'
+
+/**
+ * Keeps sessions the way express-session does: live objects under their ids, by the calls that its
+ * stores know. Failures of the store reach the caller as they are.
+ */
+export interface LegacyKeeper {
+  load(id: string): Promise<Loaded>
+  /**
+   * Writes a new session.
+   * @param writing called when it is about to be written
+   * @throws `ERR_ID_TAKEN`
+   */
+  create(id: string, session: object, writing: () => void): Promise<void>
+  /**
+   * Writes a session that was loaded, unless it has ended: then nothing is written, and the answer
+   * is false.
+   * @param writing called when it is about to be written, with what is stored now: to put onto
+   * `session` what others have changed
+   */
+  change(id: string, session: object, writing: (stored: object) => void): Promise<boolean>
+  touch(id: string, session: object): Promise<void>
+  destroy(id: string): Promise<void>
+  readonly touches: boolean
+}
+
+export interface LegacyKeeperOptions {
+  readonly clock: Clock
+  /** How long an operation may take, in ms. */
+  readonly limit: number
+  readonly textOf: TextOf
+  /** Ids do not come from a random source: look before one is used. */
+  readonly mayBeTaken: boolean
+  /** Hears of what failed when nobody waited for it any more. */
+  failed(error: unknown): void
+}
+
+/** A session as it was when it was written. The object itself goes on changing. */
+interface Kept {
+  readonly session: object
+  readonly text: string
+}
+
+/** Ids whose end is remembered: twice this many, of about 100 bytes. */
+const REMEMBERED_ENDS = 5_000
+
+/** A legacy keeper over any store made for express-session. */
+export class CallbackKeeper implements LegacyKeeper {
+  readonly touches: boolean
+  readonly #store: ExpressSessionStore
+  readonly #options: LegacyKeeperOptions
+  readonly #lines: OldStoreLines<Kept>
+  readonly #ended = new Recent<boolean>(REMEMBERED_ENDS)
+
+  constructor(store: ExpressSessionStore, options: LegacyKeeperOptions) {
+    this.#store = store
+    this.#options = options
+    this.touches = typeof store.touch === 'function'
+    this.#lines = new OldStoreLines(store, {
+      clock: options.clock,
+      patience: options.limit,
+      restore: (id, overtaken, turn) => this.#restore(id, overtaken, turn),
+      failed: options.failed,
+    })
+  }
+
+  async load(id: string): Promise<Loaded> {
+    try {
+      return await this.#within('get', () => getOld(this.#store, id))
+    } catch (error) {
+      // Else it would fail every request of its visitor, who can do nothing about it.
+      if (isUnreadable(error)) return 'unreadable'
+      throw error
+    }
+  }
+
+  create(id: string, session: object, writing: () => void): Promise<void> {
+    return this.#inLine('set', id, async (turn) => {
+      const isTaken = this.#options.mayBeTaken && (await getOld(this.#store, id)) !== undefined
+      if (isTaken) throw taken(this.#name)
+      writing()
+      await this.#set(id, session, turn)
+    })
+  }
+
+  change(id: string, session: object, writing: (stored: object) => void): Promise<boolean> {
+    return this.#inLine('set', id, async (turn) => {
+      const stored = await getOld(this.#store, id)
+      if (stored === undefined) return false
+      writing(stored)
+      await this.#set(id, session, turn)
+      return true
+    })
+  }
+
+  async touch(id: string, session: object): Promise<void> {
+    await this.#inLine('touch', id, async (turn) => {
+      // Some stores write the whole session at a touch, and would bring it back.
+      if (this.#ended.get(id) === true) return
+      await this.#lines.write(id, this.#kept(session), turn, ['touch', session])
+    })
+  }
+
+  destroy(id: string): Promise<void> {
+    this.#ended.set(id, true)
+    return this.#inLine('destroy', id, (turn) =>
+      this.#lines.write(id, undefined, turn, ['destroy']),
+    )
+  }
+
+  async #set(id: string, session: object, turn: Turn<Kept>): Promise<void> {
+    if (this.#ended.get(id) === true) this.#ended.set(id, false)
+    await this.#lines.write(id, this.#kept(session), turn, ['set', session])
+  }
+
+  #kept(session: object): Kept {
+    return { session, text: this.#options.textOf(session) }
+  }
+
+  async #restore(id: string, { late, latest }: Overtaken<Kept>, turn: Turn<Kept>): Promise<void> {
+    if (latest === undefined) return this.#lines.write(id, undefined, turn, ['destroy'])
+    const found = await getOld(this.#store, id)
+    const isBack = found !== undefined && this.#options.textOf(found) === late?.text
+    if (isBack && late.text !== latest.text) await this.#set(id, latest.session, turn)
+  }
+
+  get #name(): string {
+    return this.#store.constructor?.name ?? 'Object'
+  }
+
+  #inLine<T>(op: string, id: string, work: (turn: Turn<Kept>) => Promise<T>): Promise<T> {
+    return this.#within(op, () => this.#lines.inLine(id, work))
+  }
+
+  #within<T>(op: string, work: () => Promise<T>): Promise<T> {
+    const { clock, limit } = this.#options
+    const late = () =>
+      new CoatcheckError(
+        'ERR_STORE_TIMEOUT',
+        `${this.#name} did not answer to ${op} within ${limit} ms (storeTimeout).`,
+        { op, store: this.#name, retryable: true, outcome: 'unknown' },
+      )
+    return withinLimit(clock, limit, late, work)
+  }
+}
+
+/** The id of somebody else: whoever joined it would be that visitor. */
+function taken(store: string): CoatcheckError {
+  return new CoatcheckError(
+    'ERR_ID_TAKEN',
+    'genid gave an id that another session has; nothing was stored.',
+    { op: 'set', store, outcome: 'failed' },
+  )
+}

@@ -1,0 +1,102 @@
+import { Background } from '../core/background.js'
+import type { EventName, Events, Listener } from '../core/events.js'
+import { CallbackKeeper, type LegacyKeeper } from '../core/legacy-keeper.js'
+import { Notices } from '../core/notices.js'
+import { newId } from '../crypto/session-id.js'
+import { asError, type WarningCode } from '../errors.js'
+import { OpenRequests } from '../open-requests.js'
+import { textOf } from './data.js'
+import type { Settings } from './options.js'
+import type { Request } from './request.js'
+
+/** What the requests of one `session()` have in common. */
+export class House {
+  readonly settings: Settings
+  readonly keeper: LegacyKeeper
+  readonly requests: OpenRequests
+  readonly #notices: Notices
+  readonly #background = new Background()
+  #closing: Promise<void> | undefined
+  #isStarted = false
+
+  constructor(settings: Settings) {
+    const { store, clock, storeTimeout } = settings
+    this.settings = settings
+    this.#notices = new Notices(clock)
+    this.requests = new OpenRequests(clock, storeTimeout)
+    this.keeper = new CallbackKeeper(store, {
+      clock,
+      limit: storeTimeout,
+      textOf,
+      mayBeTaken: settings.genid !== undefined,
+      failed: (error) => this.emit('error', { error: asError(error) }),
+    })
+  }
+
+  newId(req: Request): string | Promise<string> {
+    const { genid } = this.settings
+    return genid === undefined ? newId() : genid(req)
+  }
+
+  on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void {
+    return this.#notices.on(name, listener)
+  }
+
+  emit<Name extends EventName>(name: Name, event: Omit<Events[Name], 'at'>): void {
+    this.#notices.emit(name, event)
+  }
+
+  warn(code: WarningCode, message: string): void {
+    this.#notices.warn(code, message)
+  }
+
+  /** A Secure cookie is not sent over plain http: browsers would refuse it, and nobody would know. */
+  warnInsecure(_req: Request): void {
+    this.warn(
+      'WARN_INSECURE_HOP',
+      'A session cookie with secure: true was not sent, because the request looks like plain http. If TLS ends at a proxy, say so: Express\'s setting "trust proxy", or the option proxy.',
+    )
+  }
+
+  inBackground<T>(work: Promise<T>): Promise<T> {
+    return this.#background.add(work)
+  }
+
+  settled(): Promise<void> {
+    return this.#background.settled()
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.requests.allDone().then(() => this.settled())
+    return this.#closing
+  }
+
+  /** With the first request, so that a listener of warnings is there. */
+  start(): void {
+    if (this.#isStarted) return
+    this.#isStarted = true
+    const { missingStore, weakSecret } = this.settings
+    const isProduction = process.env.NODE_ENV === 'production'
+    if (missingStore) {
+      this.warn(
+        'WARN_MEMORY_STORE',
+        'The option store was given and holds no store, so sessions are kept in memory. A factory such as require("session-file-store")(session) is called with new.',
+      )
+    } else if (isProduction && this.settings.keepsInMemory) {
+      this.warn(
+        'WARN_MEMORY_STORE',
+        'Sessions are kept in memory: a restart signs everybody out. Pass a store that keeps them.',
+      )
+    }
+    if (isProduction && weakSecret) {
+      this.warn(
+        'WARN_WEAK_SECRET',
+        'The option secret is short enough to be guessed from one cookie. Put a long one in front of it, as in secret: [long, short]; nobody is signed out.',
+      )
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import { answer } from '../core/session.js'
+import type { SessionData } from './session-data.js'
+import { Store } from './store.js'
+
+type Answer<T = void> = (error?: unknown, value?: T) => void
+type Sessions = { [sid: string]: SessionData }
+
+/**
+ * Sessions in the memory of this process, as JSON texts: what was set and what is got share no
+ * objects. A restart signs everybody out. Expired sessions are removed, and past `MAX_LENGTH` the
+ * oldest ones too, so that visitors who never come back cost no more than that.
+ */
+export interface MemoryStore extends Store {
+  /** The JSON texts by session id. */
+  sessions: { [sid: string]: string }
+  get(sid: string, callback: Answer<SessionData | null>): void
+  get(sid: string): Promise<SessionData | undefined>
+  set(sid: string, session: object, callback: Answer): void
+  set(sid: string, session: object): Promise<void>
+  destroy(sid: string, callback: Answer): void
+  destroy(sid: string): Promise<void>
+  touch(sid: string, session: object, callback: Answer): void
+  touch(sid: string, session: object): Promise<void>
+  all(callback: Answer<Sessions>): void
+  all(): Promise<Sessions>
+  length(callback: Answer<number>): void
+  length(): Promise<number>
+  clear(callback: Answer): void
+  clear(): Promise<void>
+}
+
+interface MemoryStoreConstructor {
+  new (): MemoryStore
+  (this: unknown): void
+  readonly prototype: MemoryStore
+}
+
+/** 64 Mi characters of text: a quarter of a million sessions of an ordinary size. */
+const MAX_LENGTH = 64 * 1024 * 1024
+
+const BEFORE_COOKIE = '{"cookie":'
+
+/** A function and not a class, so that `MemoryStore.call(this)` works as it always did. */
+export const MemoryStore = function MemoryStore(this: MemoryStore): void {
+  Store.call(this)
+  this.sessions = Object.create(null)
+} as unknown as MemoryStoreConstructor
+
+Object.setPrototypeOf(MemoryStore, Store)
+Object.setPrototypeOf(MemoryStore.prototype, Store.prototype)
+
+/** What is known about the texts of one store without parsing them. */
+class Book {
+  /** When each session expires; those that do not are not in it. */
+  readonly expiries = new Map<string, number>()
+  length = 0
+  /** Sessions set since expired ones were last looked for. */
+  sets = 0
+}
+
+const books = new WeakMap<MemoryStore, Book>()
+
+function bookOf(store: MemoryStore): Book {
+  const known = books.get(store)
+  if (known !== undefined) return known
+  const book = new Book()
+  books.set(store, book)
+  return book
+}
+
+// Some callers look at the names and the number of parameters, so they are declared plainly.
+const methods = {
+  get(this: MemoryStore, sid: string, callback?: Answer<SessionData | undefined>) {
+    return answered(() => find(this, sid), callback)
+  },
+  set(this: MemoryStore, sid: string, session: object, callback?: Answer) {
+    return answered(() => put(this, sid, session), callback)
+  },
+  destroy(this: MemoryStore, sid: string, callback?: Answer) {
+    return answered(() => remove(this, sid), callback)
+  },
+  touch(this: MemoryStore, sid: string, session: object, callback?: Answer) {
+    return answered(() => touch(this, sid, session), callback)
+  },
+  all(this: MemoryStore, callback?: Answer<Sessions>) {
+    return answered(() => all(this), callback)
+  },
+  length(this: MemoryStore, callback?: Answer<number>) {
+    return answered(() => Object.keys(all(this)).length, callback)
+  },
+  clear(this: MemoryStore, callback?: Answer) {
+    return answered(() => {
+      this.sessions = Object.create(null)
+      books.delete(this)
+    }, callback)
+  },
+}
+
+Object.assign(MemoryStore.prototype, methods)
+
+/** Does the work at once and tells later, so that operations come in the order of their calls. */
+function answered<T>(work: () => T, callback: Answer<T> | undefined): Promise<T> | undefined {
+  if (typeof callback !== 'function') {
+    const done = new Promise<T>((resolve) => resolve(work()))
+    return answer(done, undefined)
+  }
+  const value = work()
+  setImmediate(callback, null, value)
+  return undefined
+}
+
+function find(store: MemoryStore, sid: string): SessionData | undefined {
+  const text = store.sessions[sid]
+  if (!text) return undefined
+  const session = JSON.parse(text) as SessionData
+  if (!isOver(session)) return session
+  remove(store, sid)
+  return undefined
+}
+
+/** By the date in the record: here it is kept right with each touch. */
+function isOver({ cookie }: { cookie?: unknown }): boolean {
+  const { expires } = (cookie ?? {}) as { expires?: unknown }
+  if (!expires) return false
+  const date = typeof expires === 'string' ? new Date(expires) : expires
+  return Number(date) <= Date.now()
+}
+
+function put(store: MemoryStore, sid: string, session: object): void {
+  const text = JSON.stringify(session)
+  const book = bookOf(store)
+  replace(store, book, sid, text)
+  note(book, sid, session)
+  if (++book.sets > Math.max(1000, book.expiries.size)) removeExpired(store, book)
+  if (book.length > MAX_LENGTH) removeOldest(store, book)
+}
+
+function replace(store: MemoryStore, book: Book, sid: string, text: string): void {
+  const { sessions } = store
+  const before = sessions[sid]
+  if (before !== undefined) {
+    book.length -= before.length
+    // Put at the end: who is at the front has not been here for the longest time.
+    delete sessions[sid]
+  }
+  sessions[sid] = text
+  book.length += text.length
+}
+
+function note({ expiries }: Book, sid: string, session: object): void {
+  const { expires } = ((session as SessionData).cookie ?? {}) as { expires?: unknown }
+  const time = expires ? new Date(expires as Date).getTime() : Number.NaN
+  if (Number.isNaN(time)) expiries.delete(sid)
+  else expiries.set(sid, time)
+}
+
+function remove(store: MemoryStore, sid: string): void {
+  const book = bookOf(store)
+  book.length -= store.sessions[sid]?.length ?? 0
+  book.expiries.delete(sid)
+  delete store.sessions[sid]
+}
+
+/** Moves the date of a session. Its data stays as it is stored, and is not parsed where that is easy. */
+function touch(store: MemoryStore, sid: string, session: object): void {
+  const text = store.sessions[sid]
+  if (text === undefined) return
+  const cookie = JSON.stringify((session as SessionData).cookie)
+  // Without a date the cookie of a session is always the same.
+  if (text.startsWith(cookie, BEFORE_COOKIE.length) && text.startsWith(BEFORE_COOKIE)) return
+  const current = find(store, sid)
+  if (current === undefined) return
+  current.cookie = (session as SessionData).cookie
+  const book = bookOf(store)
+  replace(store, book, sid, JSON.stringify(current))
+  note(book, sid, session)
+}
+
+function all(store: MemoryStore): Sessions {
+  const sessions: Sessions = Object.create(null)
+  for (const sid of Object.keys(store.sessions)) {
+    const session = find(store, sid)
+    if (session !== undefined) sessions[sid] = session
+  }
+  return sessions
+}
+
+function removeExpired(store: MemoryStore, book: Book): void {
+  book.sets = 0
+  const now = Date.now()
+  for (const [sid, time] of book.expiries) if (time <= now) remove(store, sid)
+}
+
+/** A tenth at once, so that this is rare. */
+function removeOldest(store: MemoryStore, book: Book): void {
+  removeExpired(store, book)
+  for (const sid in store.sessions) {
+    if (book.length <= 0.9 * MAX_LENGTH) return
+    remove(store, sid)
+  }
+}

@@ -1,0 +1,155 @@
+import depd from 'depd'
+import type { EventName, Listener } from '../core/events.js'
+import { closed } from '../core/refusals.js'
+import { answer } from '../core/session.js'
+import { keyOf } from '../crypto/session-id.js'
+import { holdResponse } from '../http/hold-response.js'
+import type { ResponseLike } from '../http/response-like.js'
+import type { Closing } from '../open-requests.js'
+import { Cookie, type CookieOptions } from './cookie.js'
+import { House } from './house.js'
+import { IdCookie, type Received } from './id-cookie.js'
+import { MemoryStore } from './memory-store.js'
+import { type SessionOptions, settingsFrom } from './options.js'
+import { pathMatches, pathOf, type Request } from './request.js'
+import { DOER, Session } from './session.js'
+import { Store } from './store.js'
+import { Visit } from './visit.js'
+
+const deprecate = depd('express-session')
+
+type Next = (error?: unknown) => void
+
+/** What `session()` gives: the middleware, and what an operator asks of it. */
+export interface SessionMiddleware {
+  // biome-ignore lint/suspicious/noExplicitAny: fits the types of whatever framework calls it
+  (req: any, res: any, next: (error?: any) => void): void
+  /** Listens to an event; gives the function that ends it. */
+  on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void
+  /** Waits for what no response waits for: touches, and commits of clients that have gone. */
+  settled(callback?: (error: unknown) => void): Promise<void>
+  /** Lets running requests commit, then ends. Close the server first, then this. */
+  close(callback?: (error: unknown) => void): Promise<void>
+}
+
+/** Sessions with the options, the cookies and the records of express-session. */
+export function session(options?: SessionOptions): SessionMiddleware {
+  const settings = settingsFrom(options ?? {})
+  for (const message of settings.deprecated) deprecate(message)
+  const house = new House(settings)
+  const { store } = settings
+  store.generate = (req) => generate(house, req as Request)
+  let isReady = true
+  // Stores by hand are not always emitters.
+  store.on?.('disconnect', () => {
+    isReady = false
+  })
+  store.on?.('connect', () => {
+    isReady = true
+  })
+  const middleware = (req: Request, res: ResponseLike & Closing, next: Next): void => {
+    if (req.session) return next()
+    if (!isReady) return next()
+    const { cookie } = settings
+    const attributes = typeof cookie === 'function' ? cookie(req) : cookie
+    if (!pathMatches(pathOf(req), attributes.path || '/')) return next()
+    const idCookie = settings.idCookie ?? cookieOf(req, settings.name)
+    if (idCookie === undefined) return next(new Error('secret option required for sessions'))
+    if (house.closed) return next(closed())
+    enter(house, req, res, next, attributes, idCookie)
+  }
+  return Object.assign(middleware, {
+    on: <Name extends EventName>(name: Name, listener: Listener<Name>) => house.on(name, listener),
+    settled: (callback?: (error: unknown) => void) => answer(house.settled(), callback),
+    close: (callback?: (error: unknown) => void) => answer(house.close(), callback),
+  })
+}
+
+session.Store = Store
+session.Cookie = Cookie
+session.Session = Session
+session.MemoryStore = MemoryStore
+
+/** With cookie-parser's secret, as long as it stays the same. */
+function cookieOf({ secret }: Request, name: string): IdCookie | undefined {
+  return secret ? new IdCookie(name, [secret]) : undefined
+}
+
+function enter(
+  house: House,
+  req: Request,
+  res: ResponseLike & Closing,
+  next: Next,
+  attributes: CookieOptions,
+  idCookie: IdCookie,
+): void {
+  house.start()
+  const received = idCookie.read(req)
+  const isMinimal = !('headersSent' in res)
+  const leave = isMinimal ? () => {} : house.requests.enter(res, req)
+  const visit = new Visit(house, req, { idCookie, attributes, received, next, leave, isMinimal })
+  req.sessionStore = house.settings.store
+  ;(req as { sessionID?: string | undefined }).sessionID = received.ids[0]
+  Object.defineProperty(req, DOER, { value: visit, configurable: true, writable: true })
+  for (let count = 0; count < received.rejected; count++) {
+    house.emit('reject', { reason: 'signature' })
+  }
+  const go = () => {
+    const { clock, storeTimeout } = house.settings
+    holdResponse(res, visit, next, { maxHeldBytes: 65_536, patience: storeTimeout, clock })
+    next()
+  }
+  const refuse = (error: unknown) => {
+    leave('ended')
+    next(error)
+  }
+  const begin = () => {
+    let made: void | Promise<void>
+    try {
+      made = visit.generate()
+    } catch (error) {
+      return refuse(error)
+    }
+    if (made === undefined) return go()
+    made.then(go, refuse)
+  }
+  if (received.ids.length === 0) return begin()
+  load(house, req, visit, received).then((isFound) => (isFound ? go() : begin()), refuse)
+}
+
+/** The first of the ids that names a live session. */
+async function load(house: House, req: Request, visit: Visit, { ids }: Received): Promise<boolean> {
+  for (const id of ids) {
+    const found = await house.keeper.load(id)
+    if (typeof found === 'object' && isRecord(found)) {
+      req.sessionID = id
+      visit.takeIn(found)
+      return true
+    }
+    const reason = found === 'unreadable' ? found : 'shape'
+    if (found === undefined) house.emit('reject', { id: keyOf(id), reason: 'unknown' })
+    else house.emit('corrupt', { id: keyOf(id), reason })
+  }
+  return false
+}
+
+/** What express-session writes has a cookie in it; of anything else nobody knows what it means. */
+function isRecord(found: object): boolean {
+  const { cookie } = found as { cookie?: unknown }
+  return typeof cookie === 'object' && cookie !== null && !Array.isArray(found)
+}
+
+/** `store.generate(req)`, for whoever calls it: a new id and an empty session, at once. */
+function generate(house: House, req: Request): void {
+  const visit = req[DOER]
+  if (visit instanceof Visit) {
+    visit.generate()
+    return
+  }
+  const id = house.newId(req)
+  if (typeof id === 'string') req.sessionID = id
+  const { cookie } = house.settings
+  const made = new Session(req)
+  made.cookie = new Cookie(typeof cookie === 'function' ? cookie(req) : cookie)
+  req.session = made
+}

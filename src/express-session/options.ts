@@ -1,0 +1,161 @@
+import { type Clock, systemClock } from '../core/clock.js'
+import type { OldPolicy } from '../core/commit-plan.js'
+import type { ExpressSessionStore } from '../core/old-store.js'
+import type { Store as TextStore } from '../core/store.js'
+import { OptionError } from '../errors.js'
+import { kind } from '../kind.js'
+import { sortOf } from '../store-option.js'
+import type { CookieOptions } from './cookie.js'
+import { IdCookie, type Secret } from './id-cookie.js'
+import { LegacyStore } from './legacy-store.js'
+import { MemoryStore } from './memory-store.js'
+import type { Request } from './request.js'
+import type { Store } from './store.js'
+
+/** Options of `session()`: those of express-session 1.19 with their defaults, and a few more. */
+export interface SessionOptions {
+  /** Signs the cookie; of several the newest, first, and all are accepted. @default req.secret */
+  secret?: Secret | readonly Secret[] | undefined
+  /** Any store made for express-session, or a store of this package. @default new MemoryStore() */
+  store?: ExpressSessionStore | TextStore | undefined
+  /** Attributes of the cookie, or what gives them for a request. */
+  // biome-ignore lint/suspicious/noExplicitAny: programs annotate it by the request of their framework
+  cookie?: CookieOptions | ((req: any) => CookieOptions) | undefined
+  /** The name of the cookie. @default 'connect.sid' */
+  name?: string | undefined
+  /** Another word for `name`. */
+  key?: string | undefined
+  /** Makes an id. One that another session has is an error. @default 24 random bytes, base64url */
+  // biome-ignore lint/suspicious/noExplicitAny: as for cookie
+  genid?: ((req: any) => string | Promise<string>) | undefined
+  /** Whether X-Forwarded-Proto is believed. @default as Express's setting `trust proxy` says */
+  proxy?: boolean | undefined
+  /** Stores a session that has not changed too. @default true, and a deprecation */
+  resave?: boolean | undefined
+  /** Sends the cookie with every response. @default false */
+  rolling?: boolean | undefined
+  /** Stores new sessions without data too. @default true, and a deprecation */
+  saveUninitialized?: boolean | undefined
+  /** What happens to the record when `req.session` was deleted or set to null. @default 'keep' */
+  unset?: 'destroy' | 'keep' | undefined
+  /**
+   * How long the store may take for each operation, in ms. Past it a request fails instead of
+   * hanging.
+   * @default 30000
+   */
+  storeTimeout?: number | undefined
+  /** Whether a session that ends takes its cookie out of the browser. @default false */
+  clearOnDestroy?: boolean | undefined
+  /**
+   * What happens if a session cannot be stored. `'respond'`: the response leaves as it is, then the
+   * error goes to `next`. `'fail'`: the error takes the place of the response.
+   * @default 'respond'
+   */
+  onStoreError?: 'respond' | 'fail' | undefined
+  /** The clock of timeouts, for tests. @default the system's */
+  clock?: Clock | undefined
+}
+
+/** Options, complete and checked. */
+export interface Settings {
+  readonly store: Store
+  readonly cookie: CookieOptions | ((req: Request) => CookieOptions)
+  /** undefined: `req.secret` signs. */
+  readonly idCookie: IdCookie | undefined
+  readonly name: string
+  readonly genid: ((req: Request) => string | Promise<string>) | undefined
+  readonly proxy: boolean | undefined
+  readonly policy: OldPolicy
+  readonly destroysUnset: boolean
+  readonly clearsCookie: boolean
+  readonly failsInstead: boolean
+  readonly storeTimeout: number
+  readonly clock: Clock
+  /** Ways of old that this program uses. */
+  readonly deprecated: readonly string[]
+  readonly weakSecret: boolean
+  readonly missingStore: boolean
+  readonly keepsInMemory: boolean
+}
+
+/** What OWASP's Session Management Cheat Sheet asks of an id, in bits; a secret has more to lose. */
+const STRONG_SECRET = 16
+
+/** @throws TypeError for an option that cannot be meant */
+export function settingsFrom(options: SessionOptions): Settings {
+  const deprecated: string[] = []
+  const { genid, unset, cookie = {} } = options
+  if (genid && typeof genid !== 'function') throw new TypeError('genid option must be a function')
+  if (options.resave === undefined) {
+    deprecated.push('undefined resave option; provide resave option')
+  }
+  if (options.saveUninitialized === undefined) {
+    deprecated.push('undefined saveUninitialized option; provide saveUninitialized option')
+  }
+  if (unset && unset !== 'destroy' && unset !== 'keep') {
+    throw new TypeError('unset option must be "destroy" or "keep"')
+  }
+  const secrets = secretsFrom(options.secret)
+  if (secrets === undefined) deprecated.push('req.secret; provide secret option')
+  const name = options.name || options.key || 'connect.sid'
+  const store = storeFrom(options)
+  return {
+    store,
+    keepsInMemory: store instanceof MemoryStore,
+    cookie,
+    idCookie: secrets && new IdCookie(name, secrets),
+    name,
+    genid: genid || undefined,
+    proxy: options.proxy,
+    policy: {
+      resave: options.resave === undefined || Boolean(options.resave),
+      saveUninitialized:
+        options.saveUninitialized === undefined || Boolean(options.saveUninitialized),
+      rolling: Boolean(options.rolling),
+    },
+    destroysUnset: unset === 'destroy',
+    clearsCookie: Boolean(options.clearOnDestroy),
+    failsInstead: oneOf('onStoreError', options.onStoreError, ['respond', 'fail']) === 'fail',
+    storeTimeout: timeFrom('storeTimeout', options.storeTimeout, 30_000),
+    clock: options.clock ?? systemClock,
+    deprecated,
+    weakSecret: (secrets ?? []).some(
+      (secret) => typeof secret === 'string' && secret.length < STRONG_SECRET,
+    ),
+    // A factory called without `new` gives nothing, and nobody notices.
+    missingStore: Object.hasOwn(options, 'store') && !options.store,
+  }
+}
+
+function secretsFrom(secret: SessionOptions['secret']): readonly Secret[] | undefined {
+  if (Array.isArray(secret)) {
+    if (secret.length === 0) {
+      throw new TypeError('secret option array must contain one or more strings')
+    }
+    return [...secret]
+  }
+  return secret ? [secret as Secret] : undefined
+}
+
+function storeFrom({ store }: SessionOptions): Store {
+  if (!store) return new MemoryStore()
+  return sortOf(store) === 'texts' ? new LegacyStore(store as TextStore) : (store as Store)
+}
+
+function oneOf<Choice extends string>(
+  name: string,
+  given: Choice | undefined,
+  choices: readonly [Choice, ...Choice[]],
+): Choice {
+  if (given === undefined) return choices[0]
+  if (choices.includes(given)) return given
+  throw new OptionError(
+    `The option ${name} takes ${choices.map((one) => `'${one}'`).join(' or ')}.`,
+  )
+}
+
+function timeFrom(name: string, given: number | undefined, usual: number): number {
+  if (given === undefined) return usual
+  if (typeof given === 'number' && given > 0 && given < 2 ** 31) return given
+  throw new OptionError(`The option ${name} is ${kind(given)}; it takes milliseconds above 0.`)
+}

@@ -1,0 +1,425 @@
+import { planOldCommit } from '../core/commit-plan.js'
+import { lineTimeout } from '../core/refusals.js'
+import { withinLimit } from '../core/time-limit.js'
+import { keyOf } from '../crypto/session-id.js'
+import { asError } from '../errors.js'
+import type { HeaderEdit } from '../http/header-view.js'
+import type { Holder, HoldReport } from '../http/holder.js'
+import type { Leave } from '../open-requests.js'
+import { Cookie, type CookieOptions } from './cookie.js'
+import { type Entries, entriesOf, mergeInto, NO_ENTRIES, sameEntries } from './data.js'
+import type { House } from './house.js'
+import type { IdCookie, Received } from './id-cookie.js'
+import { isSecure, type Request } from './request.js'
+import { type Doer, Session } from './session.js'
+import { revive } from './store.js'
+
+/** What the store has, or was given, under an id. */
+interface Known {
+  readonly id: unknown
+  readonly entries: Entries
+}
+
+/** What ties a visit to its response. */
+export interface Ties {
+  readonly idCookie: IdCookie
+  readonly attributes: CookieOptions
+  readonly received: Received
+  readonly next: (error?: unknown) => void
+  readonly leave: Leave
+  /** The response is too small to be held, as that of an upgrade is. */
+  readonly isMinimal: boolean
+}
+
+/**
+ * One request and its session: what the handler asks of it, what is stored before the response
+ * leaves, and which cookie leaves with it.
+ */
+export class Visit implements Holder, Doer {
+  readonly #house: House
+  readonly #req: Request
+  readonly #ties: Ties
+  /** What the session was when it was loaded or made. */
+  #original: Known = { id: undefined, entries: NO_ENTRIES }
+  /** What the store has of it; undefined: it was not stored, or is to be stored once more. */
+  #saved: Known | undefined
+  /** What others may have changed since. */
+  #base: Known | undefined
+  /** The id with a record. */
+  #live: string | undefined
+  readonly #ended = new Set<unknown>()
+  #isGone = false
+  /** The life of the cookie was started again. */
+  #isTouched = false
+  #isTouchSent = false
+  #cookie: 'none' | 'set' | 'clear' = 'none'
+  #line: Promise<unknown> = Promise.resolve()
+  #waiting = 0
+  /** The cookie of the last session, for data that was assigned without one. */
+  #lastCookie: Cookie | undefined
+  readonly #errors: unknown[] = []
+
+  constructor(house: House, req: Request, ties: Ties) {
+    this.#house = house
+    this.#req = req
+    this.#ties = ties
+  }
+
+  // In the beginning
+
+  /** The record that the cookie led to. */
+  takeIn(found: object): void {
+    const req = this.#req
+    const session = revive(req, found)
+    const entries = entriesOf(session)
+    this.#lastCookie = session.cookie
+    this.#original = { id: req.sessionID, entries }
+    this.#base = this.#original
+    this.#live = req.sessionID
+    if (!this.#house.settings.policy.resave) this.#saved = this.#original
+  }
+
+  /** A new id and an empty session. */
+  generate(): void | Promise<void> {
+    const id = this.#house.newId(this.#req)
+    if (typeof id === 'string') this.#begin(id)
+    else return Promise.resolve(id).then((made) => this.#begin(made))
+  }
+
+  #begin(id: string): void {
+    const req = this.#req
+    req.sessionID = id
+    const session = new Session(req)
+    session.cookie = this.newCookie()
+    req.session = session
+    this.#lastCookie = session.cookie
+    this.#isTouched = false
+    // After a regenerate the id alone makes it a changed one.
+    if (this.#original.id === undefined) this.#original = { id, entries: NO_ENTRIES }
+  }
+
+  newCookie(): Cookie {
+    const { attributes } = this.#ties
+    const cookie = new Cookie(attributes)
+    const secure = isSecure(this.#req, this.#house.settings.proxy)
+    if (attributes.secure === 'auto') cookie.secure = secure
+    if (attributes.sameSite === 'auto') cookie.sameSite = secure ? 'none' : 'lax'
+    return cookie
+  }
+
+  // What a handler asks
+
+  save(session: Session): Promise<void> {
+    return this.#ask(() => this.#store(session))
+  }
+
+  reload({ id }: Session): Promise<void> {
+    return this.#ask(async () => {
+      const found = this.#ended.has(id) ? undefined : await this.#house.keeper.load(id)
+      if (typeof found !== 'object' || !hasCookie(found)) {
+        throw new Error('failed to load session')
+      }
+      this.#original = { id: undefined, entries: NO_ENTRIES }
+      this.takeIn(found)
+    })
+  }
+
+  destroy({ id }: Session): Promise<void> {
+    delete this.#req.session
+    return this.#ask(() => this.#end(id))
+  }
+
+  regenerate(): Promise<void> {
+    return this.#ask(async () => {
+      let failure: unknown
+      try {
+        await this.#end(this.#req.sessionID)
+      } catch (error) {
+        failure = error
+      }
+      this.#isGone = false
+      await this.generate()
+      if (failure !== undefined) throw failure
+    })
+  }
+
+  // The response
+
+  begin(): HeaderEdit | undefined | Promise<HeaderEdit | undefined> {
+    if (this.#waiting === 0) return this.#commitFirst()
+    return this.#afterCalls().then(() => this.#commitFirst())
+  }
+
+  /** Nothing can be waited for: only the cookie is sent, where it is due. */
+  beginNow(): HeaderEdit | undefined {
+    const session = this.#present()
+    if (session === undefined) return undefined
+    this.#touchCookie(session)
+    this.#cookie = this.#plan(session, entriesOf(session)).cookie
+    const edit = this.#edit(session)
+    return (headers) => {
+      // engine.io joins several by a comma, which no browser takes apart.
+      if (headers.get('Set-Cookie') === undefined) edit?.(headers)
+    }
+  }
+
+  finish(): undefined | Promise<void> {
+    if (this.#waiting > 0) return this.#afterCalls().then(() => this.#commitLast())
+    return this.#commitLast()
+  }
+
+  left(): void {
+    this.#ties.leave()
+  }
+
+  ended(): void {
+    if (this.#ties.isMinimal) this.#commitInBackground()
+    this.#ties.leave('ended')
+    for (const error of this.#errors.splice(0)) setImmediate(this.#ties.next, error)
+  }
+
+  report(report: HoldReport): void {
+    switch (report.type) {
+      case 'held-bytes':
+        this.#house.warn(
+          'WARN_HELD_BYTES',
+          `${report.bytes} bytes of a response were written while its session was being stored; a producer ignored that write() returned false.`,
+        )
+        break
+      case 'overflow':
+        this.#tell(new Error('A response grew too large while its session was being stored.'))
+        break
+      case 'failed':
+        this.#tell(report.error)
+        break
+      case 'late-error':
+        this.#tell(report.error)
+        this.#errors.push(report.error)
+        break
+    }
+  }
+
+  #commitFirst(): HeaderEdit | undefined | Promise<HeaderEdit | undefined> {
+    const session = this.#present()
+    if (session === undefined) {
+      const ending = this.#endUnset()
+      if (ending === undefined) return this.#edit()
+      return this.#settled(ending).then(() => this.#edit())
+    }
+    const entries = entriesOf(session)
+    this.#touchCookie(session)
+    const { write, cookie } = this.#plan(session, entries)
+    this.#cookie = cookie
+    if (write === 'touch') this.#touch(session)
+    if (write === 'none' || write === 'touch') return this.#edit(session)
+    const storing = this.#settled(this.#inLine(() => this.#store(session)))
+    return storing.then(() => {
+      if (this.#isGone) this.#cookie = 'none'
+      return this.#edit(session)
+    })
+  }
+
+  /** At the end of a response whose headers have left before. */
+  #commitLast(): undefined | Promise<void> {
+    const session = this.#present()
+    if (session === undefined) return this.#endUnset()
+    this.#touchCookie(session)
+    const { write, cookie } = this.#plan(session, entriesOf(session))
+    if (write === 'touch') this.#touch(session)
+    if (write === 'none' || write === 'touch') return undefined
+    if (cookie === 'set' && write === 'create') {
+      this.#house.warn(
+        'WARN_TOO_LATE',
+        'A new session was made after the headers had left; it is stored, and no cookie names it.',
+      )
+    }
+    return this.#house.inBackground(this.#inLine(() => this.#store(session)))
+  }
+
+  #commitInBackground(): void {
+    const failed = (error: unknown) => this.report({ type: 'late-error', error })
+    try {
+      this.finish()?.catch(failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  #plan(session: Session, entries: Entries) {
+    const { sessionID } = this.#req
+    // A program has put something else there: express-session leaves such a session alone.
+    if (typeof sessionID !== 'string') return { write: 'none', cookie: 'none' } as const
+    const is = ({ id, entries: known }: Known) => id === session.id && sameEntries(known, entries)
+    const plan = planOldCommit({
+      stored: this.#isGone ? 'gone' : this.#live === session.id ? 'live' : 'none',
+      presented: this.#ties.received.ids.includes(sessionID),
+      changed: !is(this.#original),
+      saved: this.#saved === undefined ? 'never' : is(this.#saved) ? 'now' : 'before',
+      dated: session.cookie.expires != null,
+      policy: this.#house.settings.policy,
+    })
+    const isTouch = plan.write === 'touch' && !this.#house.keeper.touches
+    return isTouch ? ({ ...plan, write: 'none' } as const) : plan
+  }
+
+  /** What is at `req.session` now, as a session; undefined: nothing. */
+  #present(): Session | undefined {
+    const value = this.#req.session
+    if (!value || typeof value !== 'object') return undefined
+    const { cookie } = value as { cookie?: unknown }
+    const isSession = 'resetMaxAge' in value
+    if (isSession && cookie instanceof Cookie) return value as Session
+    // Plain data, or a cookie of a program's own making.
+    const session = isSession ? (value as Session) : new Session(this.#req, value)
+    session.cookie = hasCookie(value)
+      ? new Cookie(cookie as CookieOptions)
+      : (this.#lastCookie ?? this.newCookie())
+    this.#req.session = session
+    return session
+  }
+
+  #touchCookie(session: Session): void {
+    if (this.#isTouched) return
+    this.#isTouched = true
+    session.touch()
+  }
+
+  // Storing
+
+  async #store(session: Session): Promise<void> {
+    const { id } = session
+    const { keeper } = this.#house
+    if (this.#ended.has(id)) return this.#stale('destroyed')
+    let entries = NO_ENTRIES
+    const name = keyOf(id)
+    if (this.#live !== id) {
+      await keeper.create(id, session, () => {
+        entries = entriesOf(session)
+      })
+      this.#house.emit('create', { id: name })
+    } else {
+      let conflicts: string[] = []
+      const stored = await keeper.change(id, session, (latest) => {
+        const base = this.#base?.entries ?? NO_ENTRIES
+        conflicts = mergeInto(session, base, entriesOf(session), latest)
+        entries = entriesOf(session)
+      })
+      if (!stored) {
+        this.#isGone = true
+        return this.#stale('gone')
+      }
+      if (conflicts.length > 0) this.#house.emit('conflict', { id: name, keys: conflicts })
+      this.#house.emit('commit', { id: name })
+    }
+    this.#live = id
+    this.#saved = { id, entries }
+    this.#base = this.#saved
+  }
+
+  async #end(id: string): Promise<void> {
+    this.#ended.add(id)
+    if (this.#live === id) this.#live = undefined
+    await this.#house.keeper.destroy(id)
+    if (this.#house.settings.clearsCookie) this.#cookie = 'clear'
+    this.#house.emit('destroy', { id: keyOf(id), reason: 'logout' })
+  }
+
+  /** `req.session = null`, where the option `unset` says that this ends it. */
+  #endUnset(): Promise<void> | undefined {
+    const { sessionID, session } = this.#req
+    if (!this.#house.settings.destroysUnset || session != null) return undefined
+    if (!sessionID || this.#ended.has(sessionID)) return undefined
+    return this.#house.inBackground(this.#inLine(() => this.#end(sessionID)))
+  }
+
+  /** Never waited for. */
+  #touch(session: Session): void {
+    if (this.#isTouchSent) return
+    this.#isTouchSent = true
+    const touching = this.#house.keeper.touch(session.id, session)
+    this.#house.inBackground(touching).catch((error: unknown) => {
+      this.#tell(error)
+      setImmediate(this.#ties.next, error)
+    })
+  }
+
+  #stale(reason: 'gone' | 'destroyed'): void {
+    this.#house.emit('stale-write', { reason })
+  }
+
+  /** A failure does not hold the response up, unless the program wants an error in its place. */
+  #settled(work: Promise<void>): Promise<void> {
+    if (this.#house.settings.failsInstead) return this.#house.inBackground(work)
+    return this.#house.inBackground(work).catch((error: unknown) => {
+      this.#tell(error)
+      this.#errors.push(error)
+    })
+  }
+
+  #tell(error: unknown): void {
+    this.#house.emit('error', { error: asError(error) })
+  }
+
+  // Calls one after the other
+
+  #ask(work: () => Promise<void>): Promise<void> {
+    const done = this.#house.inBackground(this.#inLine(work))
+    done.catch((error: unknown) => this.#tell(error))
+    return done
+  }
+
+  #inLine<T>(work: () => Promise<T>): Promise<T> {
+    this.#waiting++
+    const result = this.#waiting === 1 ? work() : this.#line.then(work)
+    const leave = () => {
+      this.#waiting--
+    }
+    this.#line = result.then(leave, leave)
+    return result
+  }
+
+  #afterCalls(): Promise<unknown> {
+    const { clock, storeTimeout } = this.#house.settings
+    return withinLimit(
+      clock,
+      storeTimeout,
+      () => lineTimeout(storeTimeout),
+      () => this.#line,
+    )
+  }
+
+  // The cookie
+
+  #edit(session?: Session): HeaderEdit | undefined {
+    if (this.#cookie === 'none') return undefined
+    const line = this.#cookie === 'set' ? session && this.#setLine(session) : this.#clearLine()
+    return line === undefined ? undefined : (headers) => headers.append('Set-Cookie', line)
+  }
+
+  #setLine({ cookie }: Session): string | undefined {
+    const req = this.#req
+    if (cookie.secure && !isSecure(req, this.#house.settings.proxy)) {
+      this.#house.warnInsecure(req)
+      return undefined
+    }
+    const { idCookie } = this.#ties
+    try {
+      return cookie.serialize(idCookie.name, idCookie.valueOf(req.sessionID))
+    } catch (error) {
+      this.#errors.push(error)
+      return undefined
+    }
+  }
+
+  #clearLine(): string {
+    const { expires: _, maxAge: __, ...attributes } = this.#ties.attributes
+    const cookie = new Cookie({ ...attributes, ...this.newCookie().data })
+    cookie.expires = new Date(0)
+    return cookie.serialize(this.#ties.idCookie.name, '')
+  }
+}
+
+function hasCookie(value: object): boolean {
+  const { cookie } = value as { cookie?: unknown }
+  return typeof cookie === 'object' && cookie !== null
+}
