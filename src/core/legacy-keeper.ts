@@ -1,8 +1,8 @@
 import { Recent } from '../crypto/recent.js'
-import { CoatcheckError } from '../errors.js'
 import type { Clock } from './clock.js'
 import { type ExpressSessionStore, getOld, isUnreadable } from './old-store.js'
 import { OldStoreLines, type Overtaken, type Turn } from './old-store-lines.js'
+import { idTaken, unanswered } from './refusals.js'
 import { withinLimit } from './time-limit.js'
 
 /** What a session holds besides its cookie, as one JSON text: what tells two states apart. */
@@ -88,7 +88,7 @@ export class CallbackKeeper implements LegacyKeeper {
   create(id: string, session: object, writing: () => void): Promise<void> {
     return this.#inLine('set', id, async (turn) => {
       const isTaken = this.#options.mayBeTaken && (await getOld(this.#store, id)) !== undefined
-      if (isTaken) throw taken(this.#name)
+      if (isTaken) throw idTaken(this.#name)
       writing()
       await this.#set(id, session, turn)
     })
@@ -145,21 +145,7 @@ export class CallbackKeeper implements LegacyKeeper {
 
   #within<T>(op: string, work: () => Promise<T>): Promise<T> {
     const { clock, limit } = this.#options
-    const late = () =>
-      new CoatcheckError(
-        'ERR_STORE_TIMEOUT',
-        `${this.#name} did not answer to ${op} within ${limit} ms (storeTimeout).`,
-        { op, store: this.#name, retryable: true, outcome: 'unknown' },
-      )
+    const late = () => unanswered(this.#name, op, limit)
     return withinLimit(clock, limit, late, work)
   }
-}
-
-/** The id of somebody else: whoever joined it would be that visitor. */
-function taken(store: string): CoatcheckError {
-  return new CoatcheckError(
-    'ERR_ID_TAKEN',
-    'genid gave an id that another session has; nothing was stored.',
-    { op: 'set', store, outcome: 'failed' },
-  )
 }

@@ -5,6 +5,7 @@ import { CLOSED_STORE } from './closed-store.js'
 import { type Draft, Held, type Identity, type Opened } from './keeper.js'
 import { endedBy, expiryAfter, type LifetimeSettings } from './lifetime.js'
 import { decodeRecord, encodeRecord, encodeTombstone } from './record.js'
+import { unanswered } from './refusals.js'
 import { type Awaitable, type ByUser, can, type Entry, type Store, type Stored } from './store.js'
 import { type StillWanted, withinLimit } from './time-limit.js'
 
@@ -129,13 +130,8 @@ export class Records {
     work: (still: StillWanted) => PromiseLike<T>,
     status?: number,
   ): Promise<T> {
-    const details = { op, store: this.name, ...(status === undefined ? {} : { status }) }
     const late = () =>
-      new CoatcheckError(
-        'ERR_STORE_TIMEOUT',
-        `${this.name} did not answer to ${op} within ${this.#limit} ms (storeTimeout).`,
-        { ...details, retryable: true, outcome: 'unknown' },
-      )
+      unanswered(this.name, op, this.#limit, status === undefined ? {} : { status })
     try {
       return await withinLimit(this.#clock, this.#limit, late, work)
     } catch (error) {

@@ -31,6 +31,38 @@ export function tooLate(code: 'ERR_HEADERS_SENT' | 'ERR_NO_RESPONSE'): Coatcheck
   )
 }
 
+/** The store has not answered in time. It may still do what it was asked. */
+export function unanswered(
+  store: string,
+  op: string,
+  ms: number,
+  details: { readonly status?: number } = {},
+): CoatcheckError {
+  return new CoatcheckError(
+    'ERR_STORE_TIMEOUT',
+    `${store} did not answer to ${op} within ${ms} ms (storeTimeout).`,
+    { op, store, ...details, retryable: true, outcome: 'unknown' },
+  )
+}
+
+/** Others changed the session each time this one was about to be written. */
+export function crowded(store: string, op: string, tries: number): CoatcheckError {
+  return new CoatcheckError(
+    'ERR_CONFLICT',
+    `The session was changed by others ${tries} times in a row; nothing was stored.`,
+    { op, store, retryable: true, outcome: 'failed' },
+  )
+}
+
+/** An id from a program's own source, which somebody else has: whoever joined it would be that one. */
+export function idTaken(store: string): CoatcheckError {
+  return new CoatcheckError(
+    'ERR_ID_TAKEN',
+    'genid gave an id that another session has; nothing was stored.',
+    { op: 'set', store, outcome: 'failed' },
+  )
+}
+
 /** A call of the handler is still under way, and the response waits for it. */
 export function lineTimeout(ms: number): CoatcheckError {
   return new CoatcheckError(

@@ -20,6 +20,7 @@ import {
 import { KeyQueue, type Place } from './key-queue.js'
 import { expiryAfter, type LifetimeSettings } from './lifetime.js'
 import { Records, type RecordsOptions } from './records.js'
+import { crowded } from './refusals.js'
 import { type Awaitable, can, type Store, type Stored } from './store.js'
 import type { StillWanted } from './time-limit.js'
 import { Tokens } from './tokens.js'
@@ -133,7 +134,7 @@ export class StoreKeeper implements Keeper {
         if (again.state !== 'live') return notLive(again)
         latest = again.held
       }
-      throw conflict(this.#records.name)
+      throw crowded(this.#records.name, 'replace', MAX_TRIES)
     })
   }
 
@@ -193,7 +194,7 @@ export class StoreKeeper implements Keeper {
           renewed = new Held(renewed.identity, draft.facts, entry)
           await this.#pause(attempt)
         }
-        throw conflict(this.#records.name)
+        throw crowded(this.#records.name, 'replace', MAX_TRIES)
       })
     } finally {
       // Its id was not sent, so nobody can use it; left alone it would only show in lists.
@@ -250,7 +251,7 @@ export class StoreKeeper implements Keeper {
         if (again.state !== 'live') return undefined
         latest = again.held
       }
-      throw conflict(this.#records.name)
+      throw crowded(this.#records.name, 'replace', MAX_TRIES)
     })
   }
 
@@ -378,12 +379,4 @@ export class StoreKeeper implements Keeper {
 
 function notLive({ state }: Opened): Written {
   return { state: state === 'superseded' || state === 'corrupt' ? state : 'gone' }
-}
-
-function conflict(store: string): CoatcheckError {
-  return new CoatcheckError(
-    'ERR_CONFLICT',
-    `The session was changed by others ${MAX_TRIES} times in a row; nothing was stored.`,
-    { op: 'replace', store, retryable: true, outcome: 'failed' },
-  )
 }

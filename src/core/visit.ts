@@ -1,11 +1,11 @@
 import { asError, CoatcheckError, hasCode } from '../errors.js'
+import { CallLine } from './call-line.js'
 import { type Asker, Commit } from './commit.js'
 import type { Held, Identity } from './keeper.js'
 import type { Data } from './record.js'
-import { gone, lineTimeout, readOnly, tooLate } from './refusals.js'
+import { gone, readOnly, tooLate } from './refusals.js'
 import type { RegenerateOptions, SessionHost, SessionObject } from './session.js'
 import { checkLifetime, SessionState, type Start } from './session-state.js'
-import { withinLimit } from './time-limit.js'
 import { insideUpdateOf, updateStored } from './update.js'
 import type { VisitTools } from './visit-tools.js'
 
@@ -17,8 +17,7 @@ export class Visit implements SessionHost {
   readonly state: SessionState
   readonly commits: Commit
   readonly #tools: VisitTools
-  #line: Promise<unknown> = Promise.resolve()
-  #waiting = 0
+  readonly #calls: CallLine
   #announced: string | undefined
 
   /** Why an explicit `save()` or `destroy()` failed, until a later one succeeds. */
@@ -26,6 +25,7 @@ export class Visit implements SessionHost {
 
   constructor(tools: VisitTools, start: Start, others: readonly Held[] = []) {
     this.#tools = tools
+    this.#calls = new CallLine(tools.clock, tools.storeTimeout)
     this.state = new SessionState(this, start, tools.userOf)
     this.commits = new Commit(this.state, tools, others)
   }
@@ -35,10 +35,10 @@ export class Visit implements SessionHost {
    * @throws what makes the commit fail at once, such as `ERR_NOT_SERIALIZABLE`
    */
   commit(): Promise<void> | undefined {
-    if (this.#waiting > 0) return this.#afterCalls().then(() => this.#commitInLine('response'))
+    if (!this.#calls.isEmpty) return this.#calls.over().then(() => this.#commitInLine('response'))
     const planned = this.commits.plan('response')
     if (this.commits.settled(planned)) return undefined
-    return this.#inLine(() => this.commits.carryOut(planned, 'response'))
+    return this.#calls.run(() => this.commits.carryOut(planned, 'response'))
   }
 
   /** No more is heard of this visit by itself. */
@@ -187,7 +187,7 @@ export class Visit implements SessionHost {
         ),
       )
     }
-    const done = this.#inLine(work)
+    const done = this.#calls.run(work)
     const commits = op === 'save' || op === 'destroy'
     done.then(
       () => {
@@ -204,30 +204,8 @@ export class Visit implements SessionHost {
     return done
   }
 
-  #inLine<T>(work: () => Promise<T>): Promise<T> {
-    this.#waiting++
-    const result = this.#line.then(work)
-    const leave = () => {
-      this.#waiting--
-    }
-    this.#line = result.then(leave, leave)
-    return result
-  }
-
-  /** Waits for the handler's own calls, but not for ever: one may wait for the response's end. */
-  #afterCalls(): Promise<unknown> {
-    const { clock, storeTimeout } = this.#tools
-    const line = this.#line
-    return withinLimit(
-      clock,
-      storeTimeout,
-      () => lineTimeout(storeTimeout),
-      () => line,
-    )
-  }
-
   #commitInLine(asker: Asker): Promise<void> {
-    return this.#inLine(() => this.#commitNow(asker))
+    return this.#calls.run(() => this.#commitNow(asker))
   }
 
   #commitNow(asker: Asker): Promise<void> {

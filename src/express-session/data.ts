@@ -40,10 +40,12 @@ export function textOf(session: object): string {
 export function mergeInto(
   session: Session,
   base: Entries,
-  mine: Entries,
   stored: object,
+  theirs: Entries,
 ): string[] {
-  const theirs = entriesOf(stored)
+  // Nobody else has written: the usual case.
+  if (sameEntries(base, theirs)) return []
+  const mine = entriesOf(session)
   const conflicts: string[] = []
   for (const key of new Set([...base.keys(), ...theirs.keys()])) {
     const before = base.get(key)

@@ -1,13 +1,19 @@
 import { Background } from '../core/background.js'
 import type { EventName, Events, Listener } from '../core/events.js'
-import { CallbackKeeper, type LegacyKeeper } from '../core/legacy-keeper.js'
+import {
+  CallbackKeeper,
+  type LegacyKeeper,
+  type LegacyKeeperOptions,
+} from '../core/legacy-keeper.js'
 import { Notices } from '../core/notices.js'
 import { newId } from '../crypto/session-id.js'
 import { asError, type WarningCode } from '../errors.js'
 import { OpenRequests } from '../open-requests.js'
 import { textOf } from './data.js'
+import { LegacyStore } from './legacy-store.js'
 import type { Settings } from './options.js'
 import type { Request } from './request.js'
+import { TextKeeper } from './text-keeper.js'
 
 /** What the requests of one `session()` have in common. */
 export class House {
@@ -24,13 +30,17 @@ export class House {
     this.settings = settings
     this.#notices = new Notices(clock)
     this.requests = new OpenRequests(clock, storeTimeout)
-    this.keeper = new CallbackKeeper(store, {
+    const options: LegacyKeeperOptions = {
       clock,
       limit: storeTimeout,
       textOf,
       mayBeTaken: settings.genid !== undefined,
       failed: (error) => this.emit('error', { error: asError(error) }),
-    })
+    }
+    this.keeper =
+      store instanceof LegacyStore
+        ? new TextKeeper(store, options)
+        : new CallbackKeeper(store, options)
   }
 
   newId(req: Request): string | Promise<string> {

@@ -1,4 +1,5 @@
 import { KeyQueue } from '../core/key-queue.js'
+import { crowded } from '../core/refusals.js'
 import { answer } from '../core/session.js'
 import { can, type Enumerable, type Store as NewStore, type Stored } from '../core/store.js'
 import { Recent } from '../crypto/recent.js'
@@ -156,7 +157,7 @@ export class LegacyStore extends Store {
   async #set(sid: string, session: object): Promise<void> {
     // Before any wait: the caller may go on with the object.
     const text = textOf(session)
-    const expiresAt = this.#expiryOf(session)
+    const expiresAt = this.expiryOf(session)
     await this.#inLine(sid, async (key) => {
       if (expiresAt <= Date.now()) return void (await this.store.destroy(key))
       await this.#changed(key, { text, expiresAt })
@@ -169,7 +170,7 @@ export class LegacyStore extends Store {
   }
 
   async #touch(sid: string, session: object): Promise<void> {
-    const expiresAt = this.#expiryOf(session)
+    const expiresAt = this.expiryOf(session)
     const cookie = cookieText(session)
     await this.#inLine(sid, async (key) => {
       if (expiresAt <= Date.now()) return void (await this.store.destroy(key))
@@ -234,14 +235,11 @@ export class LegacyStore extends Store {
         setTimeout(resolve, Math.random() * Math.min(2 ** attempt, 32)),
       )
     }
-    throw new CoatcheckError(
-      'ERR_CONFLICT',
-      `The session was changed by others ${MAX_TRIES} times in a row; nothing was stored.`,
-      { op: 'set', store: this.store.constructor.name, retryable: true, outcome: 'failed' },
-    )
+    throw crowded(this.store.constructor.name, 'set', MAX_TRIES)
   }
 
-  #expiryOf(session: object): number {
+  /** When a session that is written now expires, in ms since the epoch. */
+  expiryOf(session: object): number {
     return expiryOf(session) ?? Date.now() + this.ttl
   }
 

@@ -1,8 +1,9 @@
 import { answer } from '../core/session.js'
+import type { Anything } from './anything.js'
 import type { SessionData } from './session-data.js'
 import { Store } from './store.js'
 
-type Answer<T = void> = (error?: unknown, value?: T) => void
+type Answer<T = void> = (error?: Anything, value?: T) => void
 type Sessions = { [sid: string]: SessionData }
 
 /**
@@ -10,29 +11,18 @@ type Sessions = { [sid: string]: SessionData }
  * objects. A restart signs everybody out. Expired sessions are removed, and past `MAX_LENGTH` the
  * oldest ones too, so that visitors who never come back cost no more than that.
  */
-export interface MemoryStore extends Store {
+declare class MemoryStore extends Store {
   /** The JSON texts by session id. */
   sessions: { [sid: string]: string }
+  // Each gives a promise where there is no callback, which is not declared: a class that extends
+  // this one would have to promise the same.
   get(sid: string, callback: Answer<SessionData | null>): void
-  get(sid: string): Promise<SessionData | undefined>
-  set(sid: string, session: object, callback: Answer): void
-  set(sid: string, session: object): Promise<void>
-  destroy(sid: string, callback: Answer): void
-  destroy(sid: string): Promise<void>
-  touch(sid: string, session: object, callback: Answer): void
-  touch(sid: string, session: object): Promise<void>
-  all(callback: Answer<Sessions>): void
-  all(): Promise<Sessions>
-  length(callback: Answer<number>): void
-  length(): Promise<number>
-  clear(callback: Answer): void
-  clear(): Promise<void>
-}
-
-interface MemoryStoreConstructor {
-  new (): MemoryStore
-  (this: unknown): void
-  readonly prototype: MemoryStore
+  set(sid: string, session: object, callback?: Answer): void
+  destroy(sid: string, callback?: Answer): void
+  override touch(sid: string, session: object, callback?: Answer): void
+  override all(callback: Answer<Sessions>): void
+  override length(callback: Answer<number>): void
+  override clear(callback?: Answer): void
 }
 
 /** 64 Mi characters of text: a quarter of a million sessions of an ordinary size. */
@@ -40,11 +30,14 @@ const MAX_LENGTH = 64 * 1024 * 1024
 
 const BEFORE_COOKIE = '{"cookie":'
 
-/** A function and not a class, so that `MemoryStore.call(this)` works as it always did. */
-export const MemoryStore = function MemoryStore(this: MemoryStore): void {
+/** A function, so that `MemoryStore.call(this)` works. Its types are those of a class. */
+// biome-ignore lint/suspicious/noRedeclare: TypeScript merges an ambient class and a function
+function MemoryStore(this: MemoryStore): void {
   Store.call(this)
   this.sessions = Object.create(null)
-} as unknown as MemoryStoreConstructor
+}
+
+export { MemoryStore }
 
 Object.setPrototypeOf(MemoryStore, Store)
 Object.setPrototypeOf(MemoryStore.prototype, Store.prototype)

@@ -6,24 +6,33 @@ import { keyOf } from '../crypto/session-id.js'
 import { holdResponse } from '../http/hold-response.js'
 import type { ResponseLike } from '../http/response-like.js'
 import type { Closing } from '../open-requests.js'
+import type { Anything } from './anything.js'
 import { Cookie, type CookieOptions } from './cookie.js'
 import { House } from './house.js'
 import { IdCookie, type Received } from './id-cookie.js'
+import { LegacyStore, type LegacyStoreOptions } from './legacy-store.js'
 import { MemoryStore } from './memory-store.js'
 import { type SessionOptions, settingsFrom } from './options.js'
 import { pathMatches, pathOf, type Request } from './request.js'
 import { DOER, Session } from './session.js'
+import type { SessionData } from './session-data.js'
 import { Store } from './store.js'
 import { Visit } from './visit.js'
 
-const deprecate = depd('express-session')
+/** One for each message: depd tells once what comes from one line of code, whatever it says. */
+const deprecations = new Map<string, depd.Deprecate>()
+
+function deprecate(message: string): void {
+  const known = deprecations.get(message) ?? depd('express-session')
+  deprecations.set(message, known)
+  known(message)
+}
 
 type Next = (error?: unknown) => void
 
 /** What `session()` gives: the middleware, and what an operator asks of it. */
 export interface SessionMiddleware {
-  // biome-ignore lint/suspicious/noExplicitAny: fits the types of whatever framework calls it
-  (req: any, res: any, next: (error?: any) => void): void
+  (req: Anything, res: Anything, next: (error?: Anything) => void): void
   /** Listens to an event; gives the function that ends it. */
   on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void
   /** Waits for what no response waits for: touches, and commits of clients that have gone. */
@@ -33,7 +42,7 @@ export interface SessionMiddleware {
 }
 
 /** Sessions with the options, the cookies and the records of express-session. */
-export function session(options?: SessionOptions): SessionMiddleware {
+function session(options?: SessionOptions): SessionMiddleware {
   const settings = settingsFrom(options ?? {})
   for (const message of settings.deprecated) deprecate(message)
   const house = new House(settings)
@@ -65,10 +74,34 @@ export function session(options?: SessionOptions): SessionMiddleware {
   })
 }
 
-session.Store = Store
-session.Cookie = Cookie
-session.Session = Session
-session.MemoryStore = MemoryStore
+Object.assign(session, {
+  Store,
+  Cookie,
+  Session,
+  MemoryStore,
+  LegacyStore,
+  session,
+  default: session,
+})
+
+// What a program finds on the function, which is all that `require` gives.
+declare namespace session {
+  export {
+    Cookie,
+    type CookieOptions,
+    LegacyStore,
+    type LegacyStoreOptions,
+    MemoryStore,
+    Session,
+    type SessionData,
+    type SessionMiddleware,
+    type SessionOptions,
+    Store,
+    session,
+  }
+}
+
+export { session }
 
 /** With cookie-parser's secret, as long as it stays the same. */
 function cookieOf({ secret }: Request, name: string): IdCookie | undefined {

@@ -5,6 +5,7 @@ import type { Store as TextStore } from '../core/store.js'
 import { OptionError } from '../errors.js'
 import { kind } from '../kind.js'
 import { sortOf } from '../store-option.js'
+import type { Anything } from './anything.js'
 import type { CookieOptions } from './cookie.js'
 import { IdCookie, type Secret } from './id-cookie.js'
 import { LegacyStore } from './legacy-store.js'
@@ -19,15 +20,13 @@ export interface SessionOptions {
   /** Any store made for express-session, or a store of this package. @default new MemoryStore() */
   store?: ExpressSessionStore | TextStore | undefined
   /** Attributes of the cookie, or what gives them for a request. */
-  // biome-ignore lint/suspicious/noExplicitAny: programs annotate it by the request of their framework
-  cookie?: CookieOptions | ((req: any) => CookieOptions) | undefined
+  cookie?: CookieOptions | ((req: Anything) => CookieOptions) | undefined
   /** The name of the cookie. @default 'connect.sid' */
   name?: string | undefined
   /** Another word for `name`. */
   key?: string | undefined
   /** Makes an id. One that another session has is an error. @default 24 random bytes, base64url */
-  // biome-ignore lint/suspicious/noExplicitAny: as for cookie
-  genid?: ((req: any) => string | Promise<string>) | undefined
+  genid?: ((req: Anything) => string | Promise<string>) | undefined
   /** Whether X-Forwarded-Proto is believed. @default as Express's setting `trust proxy` says */
   proxy?: boolean | undefined
   /** Stores a session that has not changed too. @default true, and a deprecation */

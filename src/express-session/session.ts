@@ -1,11 +1,10 @@
 import { answer } from '../core/session.js'
+import type { Anything } from './anything.js'
 import type { Cookie } from './cookie.js'
 import type { SessionData } from './session-data.js'
-import type { Store } from './store.js'
 
 /** The last argument of every asynchronous method, for those who do not use promises. */
-// biome-ignore lint/suspicious/noExplicitAny: programs annotate it by what they expect
-export type Callback = (error: any) => void
+export type Callback = (error: Anything) => void
 
 /**
  * `req.session`: your data, the `cookie`, and these methods. Without a callback each of them gives
@@ -35,8 +34,17 @@ export interface Session {
 /** What a session belongs to: a request, or something with an id and a store in its place. */
 export interface SessionOwner {
   sessionID: string
-  sessionStore: Store
+  sessionStore: OwnerStore
   session?: unknown
+}
+
+/** What a session asks of its store. */
+export interface OwnerStore {
+  get(sid: string, callback: (error?: Anything, session?: SessionData | null) => void): void
+  set(sid: string, session: SessionData, callback?: Callback): void
+  destroy(sid: string, callback?: Callback): void
+  createSession(req: SessionOwner, session: SessionData): Session & SessionData
+  regenerate(req: SessionOwner, callback: Callback): void
 }
 
 /** What carries out the calls of a session whose request passed the middleware. */

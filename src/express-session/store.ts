@@ -1,20 +1,18 @@
 import { EventEmitter } from 'node:events'
+import type { Anything } from './anything.js'
 import { Cookie } from './cookie.js'
 import { Session, type SessionOwner } from './session.js'
 import type { SessionData } from './session-data.js'
 
-// biome-ignore lint/suspicious/noExplicitAny: programs annotate callbacks by what they expect
-type Answer<T = void> = (error?: any, value?: T) => void
+type Answer<T = void> = (error?: Anything, value?: T) => void
 
 /**
  * The base of every store made for express-session: an event emitter that can make sessions of what
  * it finds. A store adds `get`, `set` and `destroy`, and `touch` if it can.
  */
 declare abstract class Store extends EventEmitter {
-  // biome-ignore lint/suspicious/noExplicitAny: as of EventEmitter
-  constructor(options?: any)
-  // biome-ignore lint/suspicious/noExplicitAny: programs annotate callbacks by what they expect
-  abstract get(sid: string, callback: (error: any, session?: SessionData | null) => void): void
+  constructor(options?: Anything)
+  abstract get(sid: string, callback: (error: Anything, session?: SessionData | null) => void): void
   abstract set(sid: string, session: SessionData, callback?: Answer): void
   abstract destroy(sid: string, callback?: Answer): void
   touch?(sid: string, session: SessionData, callback?: Answer): void
@@ -32,6 +30,7 @@ declare abstract class Store extends EventEmitter {
 }
 
 /** A function, so that `Store.call(this)` and `util.inherits` work. Its types are those of a class. */
+// biome-ignore lint/suspicious/noRedeclare: TypeScript merges an ambient class and a function
 function Store(this: unknown): void {
   // Of an EventEmitter all that the constructor does.
   Reflect.apply(EventEmitter, this, [])

@@ -1,12 +1,12 @@
+import { CallLine } from '../core/call-line.js'
 import { planOldCommit } from '../core/commit-plan.js'
-import { lineTimeout } from '../core/refusals.js'
-import { withinLimit } from '../core/time-limit.js'
 import { keyOf } from '../crypto/session-id.js'
 import { asError } from '../errors.js'
 import type { HeaderEdit } from '../http/header-view.js'
 import type { Holder, HoldReport } from '../http/holder.js'
 import type { Leave } from '../open-requests.js'
 import { Cookie, type CookieOptions } from './cookie.js'
+import { clearLine, cookieFor } from './cookie-of-request.js'
 import { type Entries, entriesOf, mergeInto, NO_ENTRIES, sameEntries } from './data.js'
 import type { House } from './house.js'
 import type { IdCookie, Received } from './id-cookie.js'
@@ -53,14 +53,14 @@ export class Visit implements Holder, Doer {
   #isTouched = false
   #isTouchSent = false
   #cookie: 'none' | 'set' | 'clear' = 'none'
-  #line: Promise<unknown> = Promise.resolve()
-  #waiting = 0
+  readonly #calls: CallLine
   /** The cookie of the last session, for data that was assigned without one. */
   #lastCookie: Cookie | undefined
   readonly #errors: unknown[] = []
 
   constructor(house: House, req: Request, ties: Ties) {
     this.#house = house
+    this.#calls = new CallLine(house.settings.clock, house.settings.storeTimeout)
     this.#req = req
     this.#ties = ties
   }
@@ -90,7 +90,7 @@ export class Visit implements Holder, Doer {
     const req = this.#req
     req.sessionID = id
     const session = new Session(req)
-    session.cookie = this.newCookie()
+    session.cookie = this.#newCookie()
     req.session = session
     this.#lastCookie = session.cookie
     this.#isTouched = false
@@ -98,13 +98,8 @@ export class Visit implements Holder, Doer {
     if (this.#original.id === undefined) this.#original = { id, entries: NO_ENTRIES }
   }
 
-  newCookie(): Cookie {
-    const { attributes } = this.#ties
-    const cookie = new Cookie(attributes)
-    const secure = isSecure(this.#req, this.#house.settings.proxy)
-    if (attributes.secure === 'auto') cookie.secure = secure
-    if (attributes.sameSite === 'auto') cookie.sameSite = secure ? 'none' : 'lax'
-    return cookie
+  #newCookie(): Cookie {
+    return cookieFor(this.#req, this.#ties.attributes, this.#house.settings.proxy)
   }
 
   // What a handler asks
@@ -146,8 +141,8 @@ export class Visit implements Holder, Doer {
   // The response
 
   begin(): HeaderEdit | undefined | Promise<HeaderEdit | undefined> {
-    if (this.#waiting === 0) return this.#commitFirst()
-    return this.#afterCalls().then(() => this.#commitFirst())
+    if (this.#calls.isEmpty) return this.#commitFirst()
+    return this.#calls.over().then(() => this.#commitFirst())
   }
 
   /** Nothing can be waited for: only the cookie is sent, where it is due. */
@@ -164,7 +159,7 @@ export class Visit implements Holder, Doer {
   }
 
   finish(): undefined | Promise<void> {
-    if (this.#waiting > 0) return this.#afterCalls().then(() => this.#commitLast())
+    if (!this.#calls.isEmpty) return this.#calls.over().then(() => this.#commitLast())
     return this.#commitLast()
   }
 
@@ -212,7 +207,7 @@ export class Visit implements Holder, Doer {
     this.#cookie = cookie
     if (write === 'touch') this.#touch(session)
     if (write === 'none' || write === 'touch') return this.#edit(session)
-    const storing = this.#settled(this.#inLine(() => this.#store(session)))
+    const storing = this.#settled(this.#calls.run(() => this.#store(session)))
     return storing.then(() => {
       if (this.#isGone) this.#cookie = 'none'
       return this.#edit(session)
@@ -233,7 +228,7 @@ export class Visit implements Holder, Doer {
         'A new session was made after the headers had left; it is stored, and no cookie names it.',
       )
     }
-    return this.#house.inBackground(this.#inLine(() => this.#store(session)))
+    return this.#house.inBackground(this.#calls.run(() => this.#store(session)))
   }
 
   #commitInBackground(): void {
@@ -273,7 +268,7 @@ export class Visit implements Holder, Doer {
     const session = isSession ? (value as Session) : new Session(this.#req, value)
     session.cookie = hasCookie(value)
       ? new Cookie(cookie as CookieOptions)
-      : (this.#lastCookie ?? this.newCookie())
+      : (this.#lastCookie ?? this.#newCookie())
     this.#req.session = session
     return session
   }
@@ -298,17 +293,19 @@ export class Visit implements Holder, Doer {
       })
       this.#house.emit('create', { id: name })
     } else {
-      let conflicts: string[] = []
+      const conflicts = new Set<string>()
+      let base = this.#base?.entries ?? NO_ENTRIES
       const stored = await keeper.change(id, session, (latest) => {
-        const base = this.#base?.entries ?? NO_ENTRIES
-        conflicts = mergeInto(session, base, entriesOf(session), latest)
+        const theirs = entriesOf(latest)
+        for (const key of mergeInto(session, base, latest, theirs)) conflicts.add(key)
         entries = entriesOf(session)
+        base = theirs
       })
       if (!stored) {
         this.#isGone = true
         return this.#stale('gone')
       }
-      if (conflicts.length > 0) this.#house.emit('conflict', { id: name, keys: conflicts })
+      if (conflicts.size > 0) this.#house.emit('conflict', { id: name, keys: [...conflicts] })
       this.#house.emit('commit', { id: name })
     }
     this.#live = id
@@ -329,7 +326,7 @@ export class Visit implements Holder, Doer {
     const { sessionID, session } = this.#req
     if (!this.#house.settings.destroysUnset || session != null) return undefined
     if (!sessionID || this.#ended.has(sessionID)) return undefined
-    return this.#house.inBackground(this.#inLine(() => this.#end(sessionID)))
+    return this.#house.inBackground(this.#calls.run(() => this.#end(sessionID)))
   }
 
   /** Never waited for. */
@@ -360,39 +357,20 @@ export class Visit implements Holder, Doer {
     this.#house.emit('error', { error: asError(error) })
   }
 
-  // Calls one after the other
-
   #ask(work: () => Promise<void>): Promise<void> {
-    const done = this.#house.inBackground(this.#inLine(work))
+    const done = this.#house.inBackground(this.#calls.run(work))
     done.catch((error: unknown) => this.#tell(error))
     return done
-  }
-
-  #inLine<T>(work: () => Promise<T>): Promise<T> {
-    this.#waiting++
-    const result = this.#waiting === 1 ? work() : this.#line.then(work)
-    const leave = () => {
-      this.#waiting--
-    }
-    this.#line = result.then(leave, leave)
-    return result
-  }
-
-  #afterCalls(): Promise<unknown> {
-    const { clock, storeTimeout } = this.#house.settings
-    return withinLimit(
-      clock,
-      storeTimeout,
-      () => lineTimeout(storeTimeout),
-      () => this.#line,
-    )
   }
 
   // The cookie
 
   #edit(session?: Session): HeaderEdit | undefined {
     if (this.#cookie === 'none') return undefined
-    const line = this.#cookie === 'set' ? session && this.#setLine(session) : this.#clearLine()
+    const line =
+      this.#cookie === 'set'
+        ? session && this.#setLine(session)
+        : clearLine(this.#ties.idCookie.name, this.#newCookie())
     return line === undefined ? undefined : (headers) => headers.append('Set-Cookie', line)
   }
 
@@ -409,13 +387,6 @@ export class Visit implements Holder, Doer {
       this.#errors.push(error)
       return undefined
     }
-  }
-
-  #clearLine(): string {
-    const { expires: _, maxAge: __, ...attributes } = this.#ties.attributes
-    const cookie = new Cookie({ ...attributes, ...this.newCookie().data })
-    cookie.expires = new Date(0)
-    return cookie.serialize(this.#ties.idCookie.name, '')
   }
 }
 

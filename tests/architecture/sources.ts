@@ -25,7 +25,7 @@ export function codeOf(text: string): string {
 }
 
 const STATEMENT =
-  /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[\w*\s{},$]+?\bfrom\s+)?'([^']+)'|\bimport\s*\(\s*'([^']+)'/g
+  /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:(?:[\w*\s{},$]|\bas\s+'[^']+')+?\bfrom\s+)?'([^']+)'|\bimport\s*\(\s*'([^']+)'/g
 
 /** What a file imports or re-exports, also for its types alone. */
 export function importsOf(from: string, text: string): Import[] {

@@ -284,7 +284,7 @@ export const responses: readonly Mutation[] = [
   {
     rule: 'B5',
     without: 'running overlapping calls in line',
-    file: 'src/core/visit.ts',
+    file: 'src/core/call-line.ts',
     find: '    const result = this.#line.then(work)\n',
     put: '    const result = work()\n',
     test: 'tests/session/first-data.test.ts',

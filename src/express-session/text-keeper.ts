@@ -1,0 +1,94 @@
+import type { LegacyKeeper, LegacyKeeperOptions, Loaded } from '../core/legacy-keeper.js'
+import { crowded, idTaken, unanswered } from '../core/refusals.js'
+import type { Entry, Store } from '../core/store.js'
+import { withinLimit } from '../core/time-limit.js'
+import type { LegacyStore } from './legacy-store.js'
+import { parseSession, textOf, withExpiry } from './legacy-text.js'
+
+/** A write that loses this many races in a row gives up: `ERR_CONFLICT`. */
+const MAX_TRIES = 40
+
+/**
+ * A legacy keeper over a store of this package, by what only such a store can: nothing is lost, and
+ * nothing comes back, between processes too.
+ */
+export class TextKeeper implements LegacyKeeper {
+  readonly touches = true
+  readonly #legacy: LegacyStore
+  readonly #store: Store
+  readonly #options: LegacyKeeperOptions
+
+  constructor(legacy: LegacyStore, options: LegacyKeeperOptions) {
+    this.#legacy = legacy
+    this.#store = legacy.store
+    this.#options = options
+  }
+
+  load(id: string): Promise<Loaded> {
+    return this.#within('load', async () => {
+      const stored = await this.#store.load(this.#legacy.prefix + id)
+      if (!stored) return undefined
+      const session = parseSession(stored.text)
+      return session === undefined ? 'unreadable' : withExpiry(session, stored.expiresAt)
+    })
+  }
+
+  create(id: string, session: object, writing: () => void): Promise<void> {
+    return this.#within('create', async () => {
+      writing()
+      if (!(await this.#store.create(this.#legacy.prefix + id, this.#entry(session)))) {
+        throw idTaken(this.#name)
+      }
+    })
+  }
+
+  change(id: string, session: object, writing: (stored: object) => void): Promise<boolean> {
+    return this.#within('replace', async () => {
+      const key = this.#legacy.prefix + id
+      for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+        const seen = await this.#store.load(key)
+        const stored = seen && parseSession(seen.text)
+        if (!seen || stored === undefined) return false
+        writing(stored)
+        const entry = this.#entry(session)
+        if (entry.expiresAt <= this.#options.clock.now()) {
+          await this.#store.destroy(key)
+          return true
+        }
+        const result = await this.#store.replace(key, entry, seen)
+        if (result !== 'changed') return result === 'replaced'
+        await pause(attempt)
+      }
+      throw crowded(this.#name, 'replace', MAX_TRIES)
+    })
+  }
+
+  touch(id: string, session: object): Promise<void> {
+    return this.#within('touch', () => this.#legacy.touch(id, session))
+  }
+
+  destroy(id: string): Promise<void> {
+    return this.#within('destroy', async () => {
+      await this.#store.destroy(this.#legacy.prefix + id)
+    })
+  }
+
+  #entry(session: object): Entry {
+    return { text: textOf(session), expiresAt: this.#legacy.expiryOf(session) }
+  }
+
+  get #name(): string {
+    return this.#store.constructor.name
+  }
+
+  #within<T>(op: string, work: () => Promise<T>): Promise<T> {
+    const { clock, limit } = this.#options
+    return withinLimit(clock, limit, () => unanswered(this.#name, op, limit), work)
+  }
+}
+
+/** Who lost a race tries again soon, but not together with the others. */
+async function pause(attempt: number): Promise<void> {
+  if (attempt === 0) return
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(2 ** attempt, 32)))
+}
