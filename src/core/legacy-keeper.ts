@@ -3,10 +3,11 @@ import type { Clock } from './clock.js'
 import { type ExpressSessionStore, getOld, isUnreadable } from './old-store.js'
 import { OldStoreLines, type Overtaken, type Turn } from './old-store-lines.js'
 import { idTaken, unanswered } from './refusals.js'
+import type { Awaitable } from './store.js'
 import { withinLimit } from './time-limit.js'
 
-/** What a session holds besides its cookie, as one JSON text: what tells two states apart. */
-export type TextOf = (session: object) => string
+/** What a session held besides its cookie when it was written. The object itself goes on changing. */
+export type Snapshot = ReadonlyMap<string, string>
 
 /** What a store has under an id. */
 export type Loaded = object | undefined | 'unreadable'
@@ -16,22 +17,22 @@ export type Loaded = object | undefined | 'unreadable'
  * stores know. Failures of the store reach the caller as they are.
  */
 export interface LegacyKeeper {
-  load(id: string): Promise<Loaded>
+  load(id: string): Awaitable<Loaded>
   /**
    * Writes a new session.
    * @param writing called when it is about to be written
    * @throws `ERR_ID_TAKEN`
    */
-  create(id: string, session: object, writing: () => void): Promise<void>
+  create(id: string, session: object, writing: () => Snapshot): Awaitable<void>
   /**
    * Writes a session that was loaded, unless it has ended: then nothing is written, and the answer
    * is false.
    * @param writing called when it is about to be written, with what is stored now: to put onto
    * `session` what others have changed
    */
-  change(id: string, session: object, writing: (stored: object) => void): Promise<boolean>
-  touch(id: string, session: object): Promise<void>
-  destroy(id: string): Promise<void>
+  change(id: string, session: object, writing: (stored: object) => Snapshot): Awaitable<boolean>
+  touch(id: string, session: object, held: Snapshot): Awaitable<void>
+  destroy(id: string): Awaitable<void>
   readonly touches: boolean
 }
 
@@ -39,17 +40,17 @@ export interface LegacyKeeperOptions {
   readonly clock: Clock
   /** How long an operation may take, in ms. */
   readonly limit: number
-  readonly textOf: TextOf
+  isSame(session: object, snapshot: Snapshot): boolean
   /** Ids do not come from a random source: look before one is used. */
   readonly mayBeTaken: boolean
   /** Hears of what failed when nobody waited for it any more. */
   failed(error: unknown): void
 }
 
-/** A session as it was when it was written. The object itself goes on changing. */
+/** A session as it was when it was written. */
 interface Kept {
   readonly session: object
-  readonly text: string
+  readonly held: Snapshot
 }
 
 /** Ids whose end is remembered: twice this many, of about 100 bytes. */
@@ -85,30 +86,28 @@ export class CallbackKeeper implements LegacyKeeper {
     }
   }
 
-  create(id: string, session: object, writing: () => void): Promise<void> {
+  create(id: string, session: object, writing: () => Snapshot): Promise<void> {
     return this.#inLine('set', id, async (turn) => {
       const isTaken = this.#options.mayBeTaken && (await getOld(this.#store, id)) !== undefined
       if (isTaken) throw idTaken(this.#name)
-      writing()
-      await this.#set(id, session, turn)
+      await this.#set(id, { session, held: writing() }, turn)
     })
   }
 
-  change(id: string, session: object, writing: (stored: object) => void): Promise<boolean> {
+  change(id: string, session: object, writing: (stored: object) => Snapshot): Promise<boolean> {
     return this.#inLine('set', id, async (turn) => {
       const stored = await getOld(this.#store, id)
       if (stored === undefined) return false
-      writing(stored)
-      await this.#set(id, session, turn)
+      await this.#set(id, { session, held: writing(stored) }, turn)
       return true
     })
   }
 
-  async touch(id: string, session: object): Promise<void> {
+  async touch(id: string, session: object, held: Snapshot): Promise<void> {
     await this.#inLine('touch', id, async (turn) => {
       // Some stores write the whole session at a touch, and would bring it back.
       if (this.#ended.get(id) === true) return
-      await this.#lines.write(id, this.#kept(session), turn, ['touch', session])
+      await this.#lines.write(id, { session, held }, turn, ['touch', session])
     })
   }
 
@@ -119,20 +118,17 @@ export class CallbackKeeper implements LegacyKeeper {
     )
   }
 
-  async #set(id: string, session: object, turn: Turn<Kept>): Promise<void> {
+  async #set(id: string, kept: Kept, turn: Turn<Kept>): Promise<void> {
     if (this.#ended.get(id) === true) this.#ended.set(id, false)
-    await this.#lines.write(id, this.#kept(session), turn, ['set', session])
-  }
-
-  #kept(session: object): Kept {
-    return { session, text: this.#options.textOf(session) }
+    await this.#lines.write(id, kept, turn, ['set', kept.session])
   }
 
   async #restore(id: string, { late, latest }: Overtaken<Kept>, turn: Turn<Kept>): Promise<void> {
     if (latest === undefined) return this.#lines.write(id, undefined, turn, ['destroy'])
     const found = await getOld(this.#store, id)
-    const isBack = found !== undefined && this.#options.textOf(found) === late?.text
-    if (isBack && late.text !== latest.text) await this.#set(id, latest.session, turn)
+    const isBack =
+      found !== undefined && late !== undefined && this.#options.isSame(found, late.held)
+    if (isBack && !this.#options.isSame(found, latest.held)) await this.#set(id, latest, turn)
   }
 
   get #name(): string {

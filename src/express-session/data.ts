@@ -28,9 +28,9 @@ export function sameEntries(a: Entries, b: Entries): boolean {
   return true
 }
 
-/** All of it as one text, for comparison. */
-export function textOf(session: object): string {
-  return JSON.stringify([...entriesOf(session)])
+/** Whether a session holds what it held at another time. */
+export function holdsSame(session: object, entries: Entries): boolean {
+  return sameEntries(entriesOf(session), entries)
 }
 
 /**

@@ -9,10 +9,12 @@ import { Notices } from '../core/notices.js'
 import { newId } from '../crypto/session-id.js'
 import { asError, type WarningCode } from '../errors.js'
 import { OpenRequests } from '../open-requests.js'
-import { textOf } from './data.js'
+import { holdsSame } from './data.js'
 import { LegacyStore } from './legacy-store.js'
+import { isPlainMemory, MemoryKeeper } from './memory-keeper.js'
 import type { Settings } from './options.js'
 import type { Request } from './request.js'
+import type { Store } from './store.js'
 import { TextKeeper } from './text-keeper.js'
 
 /** What the requests of one `session()` have in common. */
@@ -33,14 +35,11 @@ export class House {
     const options: LegacyKeeperOptions = {
       clock,
       limit: storeTimeout,
-      textOf,
+      isSame: holdsSame,
       mayBeTaken: settings.genid !== undefined,
       failed: (error) => this.emit('error', { error: asError(error) }),
     }
-    this.keeper =
-      store instanceof LegacyStore
-        ? new TextKeeper(store, options)
-        : new CallbackKeeper(store, options)
+    this.keeper = keeperFor(store, options)
   }
 
   newId(req: Request): string | Promise<string> {
@@ -109,4 +108,10 @@ export class House {
       )
     }
   }
+}
+
+function keeperFor(store: Store, options: LegacyKeeperOptions): LegacyKeeper {
+  if (isPlainMemory(store)) return new MemoryKeeper(store, options)
+  if (store instanceof LegacyStore) return new TextKeeper(store, options)
+  return new CallbackKeeper(store, options)
 }

@@ -5,6 +5,7 @@ import { can, type Enumerable, type Store as NewStore, type Stored } from '../co
 import { Recent } from '../crypto/recent.js'
 import { asError, CoatcheckError, OptionError } from '../errors.js'
 import { hasMethod, kind } from '../kind.js'
+import type { Anything } from './anything.js'
 import {
   cookieText,
   expiryOf,
@@ -56,6 +57,7 @@ const METHODS = ['load', 'create', 'replace', 'touch', 'destroy'] as const
  * A record that holds no session counts as absent, and stays where it is. An `error` event tells of
  * it, and of a failure for which no callback was given, if somebody listens.
  */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: of methods that Store has
 export class LegacyStore extends Store {
   /** Where the records are. */
   readonly store: NewStore
@@ -91,7 +93,7 @@ export class LegacyStore extends Store {
   // Some callers look at the names and the number of parameters, so they are declared plainly.
 
   /** The session, in objects of its own. undefined: there is none, or it has expired. */
-  override get(sid: string, callback: StoreCallback<SessionData | undefined>): void
+  override get(sid: string, callback: StoreCallback<Anything>): void
   override get(sid: string): Promise<SessionData | undefined>
   override get(sid: string, callback?: StoreCallback<SessionData | undefined>): unknown {
     return this.#answer(this.#get(sid), callback)
@@ -119,7 +121,7 @@ export class LegacyStore extends Store {
   }
 
   /** Every live session, by its id. @throws `ERR_UNSUPPORTED` if the store cannot list */
-  override all(callback: StoreCallback<Sessions>): void
+  override all(callback: StoreCallback<Anything>): void
   override all(): Promise<Sessions>
   override all(callback?: StoreCallback<Sessions>): unknown {
     return this.#answer(this.#all(), callback)
@@ -265,6 +267,15 @@ export class LegacyStore extends Store {
     // An `error` event without a listener would end the process.
     if (this.listenerCount('error') > 0) this.emit('error', asError(error))
   }
+}
+
+/**
+ * As the methods that it inherits, in words that fit the types of the real package too: there a
+ * session is what the program has declared for that package.
+ */
+export interface LegacyStore {
+  load(sid: string, callback: StoreCallback<Anything>): void
+  createSession(req: Anything, session: Anything): Anything
 }
 
 function enumerable(store: NewStore): Enumerable {

@@ -102,7 +102,7 @@ function answered<T>(work: () => T, callback: Answer<T> | undefined): Promise<T>
   return undefined
 }
 
-function find(store: MemoryStore, sid: string): SessionData | undefined {
+export function find(store: MemoryStore, sid: string): SessionData | undefined {
   const text = store.sessions[sid]
   if (!text) return undefined
   const session = JSON.parse(text) as SessionData
@@ -119,7 +119,7 @@ function isOver({ cookie }: { cookie?: unknown }): boolean {
   return Number(date) <= Date.now()
 }
 
-function put(store: MemoryStore, sid: string, session: object): void {
+export function put(store: MemoryStore, sid: string, session: object): void {
   const text = JSON.stringify(session)
   const book = bookOf(store)
   replace(store, book, sid, text)
@@ -147,7 +147,7 @@ function note({ expiries }: Book, sid: string, session: object): void {
   else expiries.set(sid, time)
 }
 
-function remove(store: MemoryStore, sid: string): void {
+export function remove(store: MemoryStore, sid: string): void {
   const book = bookOf(store)
   book.length -= store.sessions[sid]?.length ?? 0
   book.expiries.delete(sid)
@@ -155,7 +155,7 @@ function remove(store: MemoryStore, sid: string): void {
 }
 
 /** Moves the date of a session. Its data stays as it is stored, and is not parsed where that is easy. */
-function touch(store: MemoryStore, sid: string, session: object): void {
+export function touch(store: MemoryStore, sid: string, session: object): void {
   const text = store.sessions[sid]
   if (text === undefined) return
   const cookie = JSON.stringify((session as SessionData).cookie)

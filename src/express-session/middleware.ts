@@ -1,20 +1,24 @@
 import depd from 'depd'
 import type { EventName, Listener } from '../core/events.js'
+import type { Loaded } from '../core/legacy-keeper.js'
 import { closed } from '../core/refusals.js'
 import { answer } from '../core/session.js'
+import type { Awaitable } from '../core/store.js'
 import { keyOf } from '../crypto/session-id.js'
+import { keepRequestCheap } from '../http/dictionary.js'
 import { holdResponse } from '../http/hold-response.js'
 import type { ResponseLike } from '../http/response-like.js'
 import type { Closing } from '../open-requests.js'
 import type { Anything } from './anything.js'
 import { Cookie, type CookieOptions } from './cookie.js'
+import type { RequestStore, RequestWithSession } from './express-request.js'
 import { House } from './house.js'
-import { IdCookie, type Received } from './id-cookie.js'
-import { LegacyStore, type LegacyStoreOptions } from './legacy-store.js'
+import { IdCookie } from './id-cookie.js'
+import { LegacyStore, type LegacyStoreOptions, type StoreCallback } from './legacy-store.js'
 import { MemoryStore } from './memory-store.js'
 import { type SessionOptions, settingsFrom } from './options.js'
-import { pathMatches, pathOf, type Request } from './request.js'
-import { DOER, Session } from './session.js'
+import { pathMatches, pathOf, type Request, type RequestSession } from './request.js'
+import { type Callback, DOER, Session } from './session.js'
 import type { SessionData } from './session-data.js'
 import { Store } from './store.js'
 import { Visit } from './visit.js'
@@ -87,16 +91,21 @@ Object.assign(session, {
 // What a program finds on the function, which is all that `require` gives.
 declare namespace session {
   export {
+    type Callback,
     Cookie,
     type CookieOptions,
     LegacyStore,
     type LegacyStoreOptions,
     MemoryStore,
+    type RequestSession,
+    type RequestStore,
+    type RequestWithSession,
     Session,
     type SessionData,
     type SessionMiddleware,
     type SessionOptions,
     Store,
+    type StoreCallback,
     session,
   }
 }
@@ -117,6 +126,7 @@ function enter(
   idCookie: IdCookie,
 ): void {
   house.start()
+  keepRequestCheap(req)
   const received = idCookie.read(req)
   const isMinimal = !('headersSent' in res)
   const leave = isMinimal ? () => {} : house.requests.enter(res, req)
@@ -147,23 +157,44 @@ function enter(
     made.then(go, refuse)
   }
   if (received.ids.length === 0) return begin()
-  load(house, req, visit, received).then((isFound) => (isFound ? go() : begin()), refuse)
+  let found: Awaitable<boolean>
+  try {
+    found = load(house, req, visit, received.ids, 0)
+  } catch (error) {
+    return refuse(error)
+  }
+  if (typeof found !== 'boolean') {
+    found.then((isFound) => (isFound ? go() : begin()), refuse)
+  } else if (found) go()
+  else begin()
 }
 
-/** The first of the ids that names a live session. */
-async function load(house: House, req: Request, visit: Visit, { ids }: Received): Promise<boolean> {
-  for (const id of ids) {
-    const found = await house.keeper.load(id)
+/** Takes in the first session that one of the ids names. Answers at once where the store does. */
+function load(
+  house: House,
+  req: Request,
+  visit: Visit,
+  ids: readonly string[],
+  index: number,
+): Awaitable<boolean> {
+  const id = ids[index]
+  if (id === undefined) return false
+  const loaded = house.keeper.load(id)
+  const take = (found: Loaded): Awaitable<boolean> => {
     if (typeof found === 'object' && isRecord(found)) {
       req.sessionID = id
       visit.takeIn(found)
       return true
     }
-    const reason = found === 'unreadable' ? found : 'shape'
     if (found === undefined) house.emit('reject', { id: keyOf(id), reason: 'unknown' })
-    else house.emit('corrupt', { id: keyOf(id), reason })
+    else house.emit('corrupt', { id: keyOf(id), reason: found === 'unreadable' ? found : 'shape' })
+    return load(house, req, visit, ids, index + 1)
   }
-  return false
+  return isPending(loaded) ? loaded.then(take) : take(loaded)
+}
+
+function isPending(loaded: Awaitable<Loaded>): loaded is PromiseLike<Loaded> {
+  return typeof (loaded as { then?: unknown } | undefined)?.then === 'function'
 }
 
 /** What express-session writes has a cookie in it; of anything else nobody knows what it means. */

@@ -38,13 +38,13 @@ export interface SessionOwner {
   session?: unknown
 }
 
-/** What a session asks of its store. */
+/** What a session asks of its store, which may be one of express-session's own making. */
 export interface OwnerStore {
-  get(sid: string, callback: (error?: Anything, session?: SessionData | null) => void): void
-  set(sid: string, session: SessionData, callback?: Callback): void
+  get(sid: string, callback: (error?: Anything, session?: Anything) => void): void
+  set(sid: string, session: Anything, callback?: Callback): void
   destroy(sid: string, callback?: Callback): void
-  createSession(req: SessionOwner, session: SessionData): Session & SessionData
-  regenerate(req: SessionOwner, callback: Callback): void
+  createSession(req: Anything, session: Anything): unknown
+  regenerate(req: Anything, callback: Callback): void
 }
 
 /** What carries out the calls of a session whose request passed the middleware. */

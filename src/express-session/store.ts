@@ -76,19 +76,16 @@ export function revive(req: SessionOwner, found: object): Session & SessionData 
 }
 
 function cookieOf(stored: Record<string, unknown>, originalMaxAge: unknown): Cookie {
-  const attributes: Record<string, unknown> = {}
-  for (const name in stored) {
-    // In a record they are no methods.
-    if (name !== 'serialize' && name !== 'toJSON') attributes[name] = stored[name]
-  }
-  const cookie = new Cookie(attributes as object)
+  const cookie = new Cookie(stored as object)
+  // In a record they are no methods.
+  for (const name of ['serialize', 'toJSON']) Reflect.deleteProperty(cookie, name)
   const { expires } = cookie as { expires?: unknown }
   if (typeof expires === 'string' || typeof expires === 'number') {
     const date = new Date(expires)
     cookie.expires = Number.isNaN(date.getTime()) ? null : date
   }
   // It was moved by what was set just now. The next `touch` could make no date of a text.
-  const isLife = ['number', 'boolean', 'undefined'].includes(typeof originalMaxAge)
+  const isLife = typeof originalMaxAge !== 'string' && typeof originalMaxAge !== 'object'
   cookie.originalMaxAge = (isLife ? originalMaxAge : null) as number | null
   return cookie
 }

@@ -1,4 +1,4 @@
-import type { LegacyKeeper, LegacyKeeperOptions, Loaded } from '../core/legacy-keeper.js'
+import type { LegacyKeeper, LegacyKeeperOptions, Loaded, Snapshot } from '../core/legacy-keeper.js'
 import { crowded, idTaken, unanswered } from '../core/refusals.js'
 import type { Entry, Store } from '../core/store.js'
 import { withinLimit } from '../core/time-limit.js'
@@ -33,7 +33,7 @@ export class TextKeeper implements LegacyKeeper {
     })
   }
 
-  create(id: string, session: object, writing: () => void): Promise<void> {
+  create(id: string, session: object, writing: () => Snapshot): Promise<void> {
     return this.#within('create', async () => {
       writing()
       if (!(await this.#store.create(this.#legacy.prefix + id, this.#entry(session)))) {
@@ -42,7 +42,7 @@ export class TextKeeper implements LegacyKeeper {
     })
   }
 
-  change(id: string, session: object, writing: (stored: object) => void): Promise<boolean> {
+  change(id: string, session: object, writing: (stored: object) => Snapshot): Promise<boolean> {
     return this.#within('replace', async () => {
       const key = this.#legacy.prefix + id
       for (let attempt = 0; attempt < MAX_TRIES; attempt++) {

@@ -1,5 +1,6 @@
 import { CallLine } from '../core/call-line.js'
 import { planOldCommit } from '../core/commit-plan.js'
+import type { Awaitable } from '../core/store.js'
 import { keyOf } from '../crypto/session-id.js'
 import { asError } from '../errors.js'
 import type { HeaderEdit } from '../http/header-view.js'
@@ -7,18 +8,13 @@ import type { Holder, HoldReport } from '../http/holder.js'
 import type { Leave } from '../open-requests.js'
 import { Cookie, type CookieOptions } from './cookie.js'
 import { clearLine, cookieFor } from './cookie-of-request.js'
-import { type Entries, entriesOf, mergeInto, NO_ENTRIES, sameEntries } from './data.js'
+import { type Entries, entriesOf } from './data.js'
 import type { House } from './house.js'
 import type { IdCookie, Received } from './id-cookie.js'
+import { Kept } from './kept.js'
 import { isSecure, type Request } from './request.js'
 import { type Doer, Session } from './session.js'
 import { revive } from './store.js'
-
-/** What the store has, or was given, under an id. */
-interface Known {
-  readonly id: unknown
-  readonly entries: Entries
-}
 
 /** What ties a visit to its response. */
 export interface Ties {
@@ -39,30 +35,21 @@ export class Visit implements Holder, Doer {
   readonly #house: House
   readonly #req: Request
   readonly #ties: Ties
-  /** What the session was when it was loaded or made. */
-  #original: Known = { id: undefined, entries: NO_ENTRIES }
-  /** What the store has of it; undefined: it was not stored, or is to be stored once more. */
-  #saved: Known | undefined
-  /** What others may have changed since. */
-  #base: Known | undefined
-  /** The id with a record. */
-  #live: string | undefined
-  readonly #ended = new Set<unknown>()
-  #isGone = false
+  readonly #kept: Kept
   /** The life of the cookie was started again. */
   #isTouched = false
   #isTouchSent = false
   #cookie: 'none' | 'set' | 'clear' = 'none'
-  readonly #calls: CallLine
+  #calls: CallLine | undefined
   /** The cookie of the last session, for data that was assigned without one. */
   #lastCookie: Cookie | undefined
-  readonly #errors: unknown[] = []
+  #errors: unknown[] | undefined
 
   constructor(house: House, req: Request, ties: Ties) {
     this.#house = house
-    this.#calls = new CallLine(house.settings.clock, house.settings.storeTimeout)
     this.#req = req
     this.#ties = ties
+    this.#kept = new Kept(house)
   }
 
   // In the beginning
@@ -71,12 +58,8 @@ export class Visit implements Holder, Doer {
   takeIn(found: object): void {
     const req = this.#req
     const session = revive(req, found)
-    const entries = entriesOf(session)
     this.#lastCookie = session.cookie
-    this.#original = { id: req.sessionID, entries }
-    this.#base = this.#original
-    this.#live = req.sessionID
-    if (!this.#house.settings.policy.resave) this.#saved = this.#original
+    this.#kept.loaded(req.sessionID, entriesOf(session))
   }
 
   /** A new id and an empty session. */
@@ -94,8 +77,7 @@ export class Visit implements Holder, Doer {
     req.session = session
     this.#lastCookie = session.cookie
     this.#isTouched = false
-    // After a regenerate the id alone makes it a changed one.
-    if (this.#original.id === undefined) this.#original = { id, entries: NO_ENTRIES }
+    this.#kept.made(id)
   }
 
   #newCookie(): Cookie {
@@ -105,16 +87,15 @@ export class Visit implements Holder, Doer {
   // What a handler asks
 
   save(session: Session): Promise<void> {
-    return this.#ask(() => this.#store(session))
+    return this.#ask(() => this.#kept.store(session))
   }
 
   reload({ id }: Session): Promise<void> {
     return this.#ask(async () => {
-      const found = this.#ended.has(id) ? undefined : await this.#house.keeper.load(id)
+      const found = this.#kept.hasEnded(id) ? undefined : await this.#house.keeper.load(id)
       if (typeof found !== 'object' || !hasCookie(found)) {
         throw new Error('failed to load session')
       }
-      this.#original = { id: undefined, entries: NO_ENTRIES }
       this.takeIn(found)
     })
   }
@@ -132,7 +113,6 @@ export class Visit implements Holder, Doer {
       } catch (error) {
         failure = error
       }
-      this.#isGone = false
       await this.generate()
       if (failure !== undefined) throw failure
     })
@@ -141,8 +121,9 @@ export class Visit implements Holder, Doer {
   // The response
 
   begin(): HeaderEdit | undefined | Promise<HeaderEdit | undefined> {
-    if (this.#calls.isEmpty) return this.#commitFirst()
-    return this.#calls.over().then(() => this.#commitFirst())
+    const calls = this.#calls
+    if (calls === undefined || calls.isEmpty) return this.#commitFirst()
+    return calls.over().then(() => this.#commitFirst())
   }
 
   /** Nothing can be waited for: only the cookie is sent, where it is due. */
@@ -159,8 +140,9 @@ export class Visit implements Holder, Doer {
   }
 
   finish(): undefined | Promise<void> {
-    if (!this.#calls.isEmpty) return this.#calls.over().then(() => this.#commitLast())
-    return this.#commitLast()
+    const calls = this.#calls
+    if (calls === undefined || calls.isEmpty) return this.#commitLast()
+    return calls.over().then(() => this.#commitLast())
   }
 
   left(): void {
@@ -170,7 +152,9 @@ export class Visit implements Holder, Doer {
   ended(): void {
     if (this.#ties.isMinimal) this.#commitInBackground()
     this.#ties.leave('ended')
-    for (const error of this.#errors.splice(0)) setImmediate(this.#ties.next, error)
+    const errors = this.#errors ?? []
+    this.#errors = undefined
+    for (const error of errors) setImmediate(this.#ties.next, error)
   }
 
   report(report: HoldReport): void {
@@ -189,7 +173,7 @@ export class Visit implements Holder, Doer {
         break
       case 'late-error':
         this.#tell(report.error)
-        this.#errors.push(report.error)
+        this.#failed(report.error)
         break
     }
   }
@@ -205,13 +189,20 @@ export class Visit implements Holder, Doer {
     this.#touchCookie(session)
     const { write, cookie } = this.#plan(session, entries)
     this.#cookie = cookie
-    if (write === 'touch') this.#touch(session)
+    if (write === 'touch') this.#touch(session, entries)
     if (write === 'none' || write === 'touch') return this.#edit(session)
-    const storing = this.#settled(this.#calls.run(() => this.#store(session)))
-    return storing.then(() => {
-      if (this.#isGone) this.#cookie = 'none'
+    const stored = () => {
+      if (this.#kept.isGone) this.#cookie = 'none'
       return this.#edit(session)
-    })
+    }
+    let storing: Awaitable<void>
+    try {
+      storing = this.#kept.store(session)
+    } catch (error) {
+      storing = Promise.reject(error)
+    }
+    if (storing === undefined) return stored()
+    return this.#settled(this.#inLine(() => storing as Promise<void>)).then(stored)
   }
 
   /** At the end of a response whose headers have left before. */
@@ -219,8 +210,9 @@ export class Visit implements Holder, Doer {
     const session = this.#present()
     if (session === undefined) return this.#endUnset()
     this.#touchCookie(session)
-    const { write, cookie } = this.#plan(session, entriesOf(session))
-    if (write === 'touch') this.#touch(session)
+    const entries = entriesOf(session)
+    const { write, cookie } = this.#plan(session, entries)
+    if (write === 'touch') this.#touch(session, entries)
     if (write === 'none' || write === 'touch') return undefined
     if (cookie === 'set' && write === 'create') {
       this.#house.warn(
@@ -228,7 +220,7 @@ export class Visit implements Holder, Doer {
         'A new session was made after the headers had left; it is stored, and no cookie names it.',
       )
     }
-    return this.#house.inBackground(this.#calls.run(() => this.#store(session)))
+    return this.#house.inBackground(this.#inLine(() => this.#kept.store(session)))
   }
 
   #commitInBackground(): void {
@@ -244,12 +236,9 @@ export class Visit implements Holder, Doer {
     const { sessionID } = this.#req
     // A program has put something else there: express-session leaves such a session alone.
     if (typeof sessionID !== 'string') return { write: 'none', cookie: 'none' } as const
-    const is = ({ id, entries: known }: Known) => id === session.id && sameEntries(known, entries)
     const plan = planOldCommit({
-      stored: this.#isGone ? 'gone' : this.#live === session.id ? 'live' : 'none',
+      ...this.#kept.state(session.id, entries),
       presented: this.#ties.received.ids.includes(sessionID),
-      changed: !is(this.#original),
-      saved: this.#saved === undefined ? 'never' : is(this.#saved) ? 'now' : 'before',
       dated: session.cookie.expires != null,
       policy: this.#house.settings.policy,
     })
@@ -281,41 +270,8 @@ export class Visit implements Holder, Doer {
 
   // Storing
 
-  async #store(session: Session): Promise<void> {
-    const { id } = session
-    const { keeper } = this.#house
-    if (this.#ended.has(id)) return this.#stale('destroyed')
-    let entries = NO_ENTRIES
-    const name = keyOf(id)
-    if (this.#live !== id) {
-      await keeper.create(id, session, () => {
-        entries = entriesOf(session)
-      })
-      this.#house.emit('create', { id: name })
-    } else {
-      const conflicts = new Set<string>()
-      let base = this.#base?.entries ?? NO_ENTRIES
-      const stored = await keeper.change(id, session, (latest) => {
-        const theirs = entriesOf(latest)
-        for (const key of mergeInto(session, base, latest, theirs)) conflicts.add(key)
-        entries = entriesOf(session)
-        base = theirs
-      })
-      if (!stored) {
-        this.#isGone = true
-        return this.#stale('gone')
-      }
-      if (conflicts.size > 0) this.#house.emit('conflict', { id: name, keys: [...conflicts] })
-      this.#house.emit('commit', { id: name })
-    }
-    this.#live = id
-    this.#saved = { id, entries }
-    this.#base = this.#saved
-  }
-
   async #end(id: string): Promise<void> {
-    this.#ended.add(id)
-    if (this.#live === id) this.#live = undefined
+    this.#kept.ends(id)
     await this.#house.keeper.destroy(id)
     if (this.#house.settings.clearsCookie) this.#cookie = 'clear'
     this.#house.emit('destroy', { id: keyOf(id), reason: 'logout' })
@@ -325,23 +281,20 @@ export class Visit implements Holder, Doer {
   #endUnset(): Promise<void> | undefined {
     const { sessionID, session } = this.#req
     if (!this.#house.settings.destroysUnset || session != null) return undefined
-    if (!sessionID || this.#ended.has(sessionID)) return undefined
-    return this.#house.inBackground(this.#calls.run(() => this.#end(sessionID)))
+    if (!sessionID || this.#kept.hasEnded(sessionID)) return undefined
+    return this.#house.inBackground(this.#inLine(() => this.#end(sessionID)))
   }
 
   /** Never waited for. */
-  #touch(session: Session): void {
+  #touch(session: Session, entries: Entries): void {
     if (this.#isTouchSent) return
     this.#isTouchSent = true
-    const touching = this.#house.keeper.touch(session.id, session)
-    this.#house.inBackground(touching).catch((error: unknown) => {
+    const touching = this.#house.keeper.touch(session.id, session, entries)
+    if (touching === undefined) return
+    this.#house.inBackground(Promise.resolve(touching)).catch((error: unknown) => {
       this.#tell(error)
       setImmediate(this.#ties.next, error)
     })
-  }
-
-  #stale(reason: 'gone' | 'destroyed'): void {
-    this.#house.emit('stale-write', { reason })
   }
 
   /** A failure does not hold the response up, unless the program wants an error in its place. */
@@ -349,7 +302,7 @@ export class Visit implements Holder, Doer {
     if (this.#house.settings.failsInstead) return this.#house.inBackground(work)
     return this.#house.inBackground(work).catch((error: unknown) => {
       this.#tell(error)
-      this.#errors.push(error)
+      this.#failed(error)
     })
   }
 
@@ -357,8 +310,19 @@ export class Visit implements Holder, Doer {
     this.#house.emit('error', { error: asError(error) })
   }
 
-  #ask(work: () => Promise<void>): Promise<void> {
-    const done = this.#house.inBackground(this.#calls.run(work))
+  #failed(error: unknown): void {
+    this.#errors ??= []
+    this.#errors.push(error)
+  }
+
+  #inLine<T>(work: () => Awaitable<T>): Promise<T> {
+    const { clock, storeTimeout } = this.#house.settings
+    this.#calls ??= new CallLine(clock, storeTimeout)
+    return this.#calls.run(async () => work())
+  }
+
+  #ask(work: () => Awaitable<void>): Promise<void> {
+    const done = this.#house.inBackground(this.#inLine(work))
     done.catch((error: unknown) => this.#tell(error))
     return done
   }
@@ -384,7 +348,7 @@ export class Visit implements Holder, Doer {
     try {
       return cookie.serialize(idCookie.name, idCookie.valueOf(req.sessionID))
     } catch (error) {
-      this.#errors.push(error)
+      this.#failed(error)
       return undefined
     }
   }
