@@ -7,7 +7,7 @@ import type { Awaitable } from '../core/store.js'
 import { keyOf } from '../crypto/session-id.js'
 import { keepRequestCheap } from '../http/dictionary.js'
 import { holdResponse } from '../http/hold-response.js'
-import type { ResponseLike } from '../http/response-like.js'
+import type { Call, ResponseLike } from '../http/response-like.js'
 import type { Closing } from '../open-requests.js'
 import type { Anything } from './anything.js'
 import { Cookie, type CookieOptions } from './cookie.js'
@@ -112,6 +112,16 @@ declare namespace session {
 
 export { session }
 
+/**
+ * Programs that answer in two branches have relied on it: to plain Node a second `end` is an error,
+ * which ends the process if nobody listens.
+ */
+function ignoreSecondEnd(res: ResponseLike & { readonly writableEnded?: boolean }): void {
+  const end = res.end as Call
+  // Under the hold, which gives a failed response back as it found it.
+  res.end = (...given: unknown[]) => (res.writableEnded === true ? false : end.apply(res, given))
+}
+
 /** With cookie-parser's secret, as long as it stays the same. */
 function cookieOf({ secret }: Request, name: string): IdCookie | undefined {
   return secret ? new IdCookie(name, [secret]) : undefined
@@ -139,6 +149,7 @@ function enter(
   }
   const go = () => {
     const { clock, storeTimeout } = house.settings
+    if (!isMinimal) ignoreSecondEnd(res)
     holdResponse(res, visit, next, { maxHeldBytes: 65_536, patience: storeTimeout, clock })
     next()
   }
