@@ -24,6 +24,8 @@ export interface LegacyKeeper {
    * @throws `ERR_ID_TAKEN`
    */
   create(id: string, session: object, writing: () => Snapshot): Awaitable<void>
+  /** Writes a session unless there is one under this id; then the answer is false. */
+  adopt(id: string, session: object, writing: () => Snapshot): Awaitable<boolean>
   /**
    * Writes a session that was loaded, unless it has ended: then nothing is written, and the answer
    * is false.
@@ -86,11 +88,19 @@ export class CallbackKeeper implements LegacyKeeper {
     }
   }
 
-  create(id: string, session: object, writing: () => Snapshot): Promise<void> {
+  async create(id: string, session: object, writing: () => Snapshot): Promise<void> {
+    if (this.#options.mayBeTaken) {
+      if (!(await this.adopt(id, session, writing))) throw idTaken(this.#name)
+      return
+    }
+    await this.#inLine('set', id, (turn) => this.#set(id, { session, held: writing() }, turn))
+  }
+
+  adopt(id: string, session: object, writing: () => Snapshot): Promise<boolean> {
     return this.#inLine('set', id, async (turn) => {
-      const isTaken = this.#options.mayBeTaken && (await getOld(this.#store, id)) !== undefined
-      if (isTaken) throw idTaken(this.#name)
+      if ((await getOld(this.#store, id)) !== undefined) return false
       await this.#set(id, { session, held: writing() }, turn)
+      return true
     })
   }
 

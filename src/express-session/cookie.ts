@@ -92,7 +92,7 @@ const prototype: object = {
   },
   get data(): object {
     const { originalMaxAge, partitioned, priority, _expires, secure } = this as unknown as Fields
-    const { httpOnly, domain, path, sameSite } = this as unknown as Fields
+    const { httpOnly, domain, path, sameSite, coatcheck } = this as unknown as Fields
     return {
       originalMaxAge,
       partitioned,
@@ -103,6 +103,8 @@ const prototype: object = {
       domain,
       path,
       sameSite,
+      // Last, and mostly not there: JSON has no undefined.
+      ...(coatcheck === undefined ? undefined : { coatcheck }),
     }
   },
   serialize(this: Cookie, name: string, value: string): string {

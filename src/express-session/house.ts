@@ -6,10 +6,13 @@ import {
   type LegacyKeeperOptions,
 } from '../core/legacy-keeper.js'
 import { Notices } from '../core/notices.js'
-import { newId } from '../crypto/session-id.js'
+import type { UserOf } from '../core/user.js'
+import { keyOf, newId } from '../crypto/session-id.js'
 import { asError, type WarningCode } from '../errors.js'
 import { OpenRequests } from '../open-requests.js'
+import { UserSessions } from './by-user.js'
 import { holdsSame } from './data.js'
+import { HashingKeeper } from './hashing-keeper.js'
 import { LegacyStore } from './legacy-store.js'
 import { isPlainMemory, MemoryKeeper } from './memory-keeper.js'
 import type { Settings } from './options.js'
@@ -22,6 +25,7 @@ export class House {
   readonly settings: Settings
   readonly keeper: LegacyKeeper
   readonly requests: OpenRequests
+  readonly users: UserSessions
   readonly #notices: Notices
   readonly #background = new Background()
   #closing: Promise<void> | undefined
@@ -39,7 +43,15 @@ export class House {
       mayBeTaken: settings.genid !== undefined,
       failed: (error) => this.emit('error', { error: asError(error) }),
     }
-    this.keeper = keeperFor(store, options)
+    const byKey = keeperFor(store, options, settings.userOf)
+    this.keeper = settings.hashesIds ? new HashingKeeper(byKey) : byKey
+    this.users = new UserSessions({
+      hashesIds: settings.hashesIds,
+      namesUsers: settings.userOf !== undefined,
+      byKey,
+      onEnded: (id) => this.emit('destroy', { id, reason: 'revoked' }),
+      legacy: store instanceof LegacyStore ? store : undefined,
+    })
   }
 
   newId(req: Request): string | Promise<string> {
@@ -64,6 +76,15 @@ export class House {
     this.warn(
       'WARN_INSECURE_HOP',
       'A session cookie with secure: true was not sent, because the request looks like plain http. If TLS ends at a proxy, say so: Express\'s setting "trust proxy", or the option proxy.',
+    )
+  }
+
+  /** A clock has ended a session that the store still has. */
+  expire(id: string, reason: 'idle' | 'absolute'): void {
+    const removed = async () => this.keeper.destroy(id)
+    this.inBackground(removed()).then(
+      () => this.emit('expire', { id: keyOf(id), reason }),
+      (error: unknown) => this.emit('error', { error: asError(error) }),
     )
   }
 
@@ -110,8 +131,12 @@ export class House {
   }
 }
 
-function keeperFor(store: Store, options: LegacyKeeperOptions): LegacyKeeper {
+function keeperFor(
+  store: Store,
+  options: LegacyKeeperOptions,
+  userOf: UserOf | undefined,
+): LegacyKeeper {
   if (isPlainMemory(store)) return new MemoryKeeper(store, options)
-  if (store instanceof LegacyStore) return new TextKeeper(store, options)
+  if (store instanceof LegacyStore) return new TextKeeper(store, options, userOf)
   return new CallbackKeeper(store, options)
 }

@@ -1,5 +1,7 @@
+import { parseEntries } from '../core/changes.js'
 import type { OldCommitState } from '../core/commit-plan.js'
 import type { Awaitable } from '../core/store.js'
+import { type UserChange, userChange, whoIs } from '../core/user.js'
 import { keyOf } from '../crypto/session-id.js'
 import { type Entries, entriesOf, mergeInto, NO_ENTRIES, sameEntries } from './data.js'
 import type { House } from './house.js'
@@ -63,6 +65,39 @@ export class Kept {
       changed: this.#original === undefined || !is(this.#original),
       saved: this.#saved === undefined ? 'never' : is(this.#saved) ? 'now' : 'before',
     }
+  }
+
+  /** Who has signed in or out in the session that was loaded under this id. */
+  userChange(id: string, entries: Entries): UserChange | undefined {
+    const { userOf } = this.#house.settings
+    if (userOf === undefined || this.#live !== id || this.#original?.id !== id) return undefined
+    const who = (of: Entries) => whoIs(parseEntries(of), userOf)
+    return userChange(who(this.#original.entries), who(entries))
+  }
+
+  /**
+   * Goes on under the id of `next`, which has all that `session` has. The old record ends when the
+   * new one is stored; what fails on the way takes the new one back.
+   */
+  async renew(session: Session, next: Session, reason: UserChange): Promise<void> {
+    const { keeper } = this.#house
+    const latest = await keeper.load(session.id)
+    if (typeof latest !== 'object') {
+      this.isGone = true
+      return this.#stale('gone')
+    }
+    mergeInto(next, this.#base, latest, entriesOf(latest))
+    await this.store(next)
+    try {
+      await keeper.destroy(session.id)
+    } catch (error) {
+      const removed = async () => keeper.destroy(next.id)
+      // Nobody has been told its id.
+      this.#house.inBackground(removed()).catch(() => {})
+      throw error
+    }
+    this.ends(session.id)
+    this.#house.emit('renew', { id: keyOf(next.id), from: keyOf(session.id), reason })
   }
 
   /** Writes the session, unless it has ended. Answers at once where the store does. */

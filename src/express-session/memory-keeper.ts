@@ -33,9 +33,17 @@ export class MemoryKeeper implements LegacyKeeper {
   }
 
   create(id: string, session: object, writing: () => Snapshot): void {
-    if (this.#mayBeTaken && find(this.#store, id) !== undefined) throw idTaken('MemoryStore')
+    if (!this.#mayBeTaken) {
+      writing()
+      put(this.#store, id, session)
+    } else if (!this.adopt(id, session, writing)) throw idTaken('MemoryStore')
+  }
+
+  adopt(id: string, session: object, writing: () => Snapshot): boolean {
+    if (find(this.#store, id) !== undefined) return false
     writing()
     put(this.#store, id, session)
+    return true
   }
 
   change(id: string, session: object, writing: (stored: object) => Snapshot): boolean {

@@ -2,7 +2,7 @@ import depd from 'depd'
 import type { EventName, Listener } from '../core/events.js'
 import type { Loaded } from '../core/legacy-keeper.js'
 import { closed } from '../core/refusals.js'
-import { answer } from '../core/session.js'
+import { answer, type Callback as Told } from '../core/session.js'
 import type { Awaitable } from '../core/store.js'
 import { keyOf } from '../crypto/session-id.js'
 import { keepRequestCheap } from '../http/dictionary.js'
@@ -10,6 +10,7 @@ import { holdResponse } from '../http/hold-response.js'
 import type { Call, ResponseLike } from '../http/response-like.js'
 import type { Closing } from '../open-requests.js'
 import type { Anything } from './anything.js'
+import type { ListedSession } from './by-user.js'
 import { Cookie, type CookieOptions } from './cookie.js'
 import type { RequestStore, RequestWithSession } from './express-request.js'
 import { House } from './house.js'
@@ -33,12 +34,23 @@ function deprecate(message: string): void {
 }
 
 type Next = (error?: unknown) => void
+type UserName = string | number | bigint
 
 /** What `session()` gives: the middleware, and what an operator asks of it. */
 export interface SessionMiddleware {
   (req: Anything, res: Anything, next: (error?: Anything) => void): void
   /** Listens to an event; gives the function that ends it. */
   on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void
+  /** The live sessions of a user. Needs the options `user` and `hashIds`. */
+  list(user: UserName, callback?: Told<ListedSession[]>): Promise<ListedSession[]>
+  /** Ends one session by the hash of its id, as events and `list` give it. Needs `hashIds`. */
+  revoke(id: string, callback?: Told<boolean>): Promise<boolean>
+  /** Ends every session of a user but `except`, an id or its hash; gives their number. */
+  revokeUser(
+    user: UserName,
+    options?: { except?: string | undefined },
+    callback?: Told<number>,
+  ): Promise<number>
   /** Waits for what no response waits for: touches, and commits of clients that have gone. */
   settled(callback?: (error: unknown) => void): Promise<void>
   /** Lets running requests commit, then ends. Close the server first, then this. */
@@ -73,6 +85,14 @@ function session(options?: SessionOptions): SessionMiddleware {
   }
   return Object.assign(middleware, {
     on: <Name extends EventName>(name: Name, listener: Listener<Name>) => house.on(name, listener),
+    list: (user: UserName, callback?: Told<ListedSession[]>) =>
+      answer(house.users.list(user), callback),
+    revoke: (id: string, callback?: Told<boolean>) => answer(house.users.revoke(id), callback),
+    revokeUser: (
+      user: UserName,
+      options?: { except?: string | undefined },
+      callback?: Told<number>,
+    ) => answer(house.users.revokeUser(user, options?.except), callback),
     settled: (callback?: (error: unknown) => void) => answer(house.settled(), callback),
     close: (callback?: (error: unknown) => void) => answer(house.close(), callback),
   })
@@ -193,6 +213,11 @@ function load(
   const loaded = house.keeper.load(id)
   const take = (found: Loaded): Awaitable<boolean> => {
     if (typeof found === 'object' && isRecord(found)) {
+      const ended = house.settings.clocks?.endedBy(found)
+      if (ended !== undefined) {
+        house.expire(id, ended)
+        return load(house, req, visit, ids, index + 1)
+      }
       req.sessionID = id
       visit.takeIn(found)
       return true

@@ -1,11 +1,14 @@
 import { type Clock, systemClock } from '../core/clock.js'
 import type { OldPolicy } from '../core/commit-plan.js'
+import { LONGEST_TIME } from '../core/lifetime.js'
 import type { ExpressSessionStore } from '../core/old-store.js'
 import type { Store as TextStore } from '../core/store.js'
+import type { UserOf } from '../core/user.js'
 import { OptionError } from '../errors.js'
 import { kind } from '../kind.js'
 import { sortOf } from '../store-option.js'
 import type { Anything } from './anything.js'
+import { Clocks } from './clocks.js'
 import type { CookieOptions } from './cookie.js'
 import { IdCookie, type Secret } from './id-cookie.js'
 import { LegacyStore } from './legacy-store.js'
@@ -51,6 +54,21 @@ export interface SessionOptions {
    * @default 'respond'
    */
   onStoreError?: 'respond' | 'fail' | undefined
+  /**
+   * Keeps records under the SHA-256 of their ids, so that a stolen database signs nobody in. Records
+   * from before are found, and moved. Processes without it do not find those that were moved.
+   * @default false
+   */
+  hashIds?: boolean | undefined
+  /**
+   * Whose session it is, from its data: when that changes, the session gets a new id before the
+   * response leaves, and `list` and `revokeUser` know it. @default nobody looks
+   */
+  user?: UserOf | undefined
+  /** Ends a session this long after its last use, in ms, whatever its cookie says. @default never */
+  idleTimeout?: number | undefined
+  /** Ends a session this long after it began, in ms, however much it is used. @default never */
+  absoluteTimeout?: number | undefined
   /** The clock of timeouts, for tests. @default the system's */
   clock?: Clock | undefined
 }
@@ -69,6 +87,10 @@ export interface Settings {
   readonly clearsCookie: boolean
   readonly failsInstead: boolean
   readonly storeTimeout: number
+  readonly hashesIds: boolean
+  readonly userOf: UserOf | undefined
+  /** undefined: the cookie and the store decide alone. */
+  readonly clocks: Clocks | undefined
   readonly clock: Clock
   /** Ways of old that this program uses. */
   readonly deprecated: readonly string[]
@@ -98,6 +120,7 @@ export function settingsFrom(options: SessionOptions): Settings {
   if (secrets === undefined) deprecated.push('req.secret; provide secret option')
   const name = options.name || options.key || 'connect.sid'
   const store = storeFrom(options)
+  const clock = options.clock ?? systemClock
   return {
     store,
     keepsInMemory: store instanceof MemoryStore,
@@ -115,8 +138,12 @@ export function settingsFrom(options: SessionOptions): Settings {
     destroysUnset: unset === 'destroy',
     clearsCookie: Boolean(options.clearOnDestroy),
     failsInstead: oneOf('onStoreError', options.onStoreError, ['respond', 'fail']) === 'fail',
-    storeTimeout: timeFrom('storeTimeout', options.storeTimeout, 30_000),
-    clock: options.clock ?? systemClock,
+    // Longer ones a timer of Node takes for 1 ms.
+    storeTimeout: Math.min(timeFrom('storeTimeout', options.storeTimeout, 30_000), 2 ** 31 - 1),
+    hashesIds: Boolean(options.hashIds),
+    userOf: userFrom(options.user),
+    clocks: clocksFrom(options, clock),
+    clock,
     deprecated,
     weakSecret: (secrets ?? []).some(
       (secret) => typeof secret === 'string' && secret.length < STRONG_SECRET,
@@ -141,6 +168,21 @@ function storeFrom({ store }: SessionOptions): Store {
   return sortOf(store) === 'texts' ? new LegacyStore(store as TextStore) : (store as Store)
 }
 
+function userFrom(user: unknown): UserOf | undefined {
+  if (user === undefined || typeof user === 'function') return user as UserOf | undefined
+  throw new OptionError(`The option user is ${kind(user)}; it takes a function of the data.`)
+}
+
+function clocksFrom(
+  { idleTimeout, absoluteTimeout }: SessionOptions,
+  clock: Clock,
+): Clocks | undefined {
+  if (idleTimeout === undefined && absoluteTimeout === undefined) return undefined
+  const idle = timeFrom('idleTimeout', idleTimeout, Number.POSITIVE_INFINITY)
+  const absolute = timeFrom('absoluteTimeout', absoluteTimeout, Number.POSITIVE_INFINITY)
+  return new Clocks(idle, absolute, clock)
+}
+
 function oneOf<Choice extends string>(
   name: string,
   given: Choice | undefined,
@@ -155,6 +197,6 @@ function oneOf<Choice extends string>(
 
 function timeFrom(name: string, given: number | undefined, usual: number): number {
   if (given === undefined) return usual
-  if (typeof given === 'number' && given > 0 && given < 2 ** 31) return given
+  if (typeof given === 'number' && given > 0 && given <= LONGEST_TIME) return given
   throw new OptionError(`The option ${name} is ${kind(given)}; it takes milliseconds above 0.`)
 }

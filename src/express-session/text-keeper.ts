@@ -2,6 +2,7 @@ import type { LegacyKeeper, LegacyKeeperOptions, Loaded, Snapshot } from '../cor
 import { crowded, idTaken, unanswered } from '../core/refusals.js'
 import type { Entry, Store } from '../core/store.js'
 import { withinLimit } from '../core/time-limit.js'
+import { type UserOf, whoIs } from '../core/user.js'
 import type { LegacyStore } from './legacy-store.js'
 import { parseSession, textOf, withExpiry } from './legacy-text.js'
 
@@ -17,8 +18,10 @@ export class TextKeeper implements LegacyKeeper {
   readonly #legacy: LegacyStore
   readonly #store: Store
   readonly #options: LegacyKeeperOptions
+  readonly #userOf: UserOf | undefined
 
-  constructor(legacy: LegacyStore, options: LegacyKeeperOptions) {
+  constructor(legacy: LegacyStore, options: LegacyKeeperOptions, userOf: UserOf | undefined) {
+    this.#userOf = userOf
     this.#legacy = legacy
     this.#store = legacy.store
     this.#options = options
@@ -33,12 +36,14 @@ export class TextKeeper implements LegacyKeeper {
     })
   }
 
-  create(id: string, session: object, writing: () => Snapshot): Promise<void> {
+  async create(id: string, session: object, writing: () => Snapshot): Promise<void> {
+    if (!(await this.adopt(id, session, writing))) throw idTaken(this.#name)
+  }
+
+  adopt(id: string, session: object, writing: () => Snapshot): Promise<boolean> {
     return this.#within('create', async () => {
       writing()
-      if (!(await this.#store.create(this.#legacy.prefix + id, this.#entry(session)))) {
-        throw idTaken(this.#name)
-      }
+      return this.#store.create(this.#legacy.prefix + id, this.#entry(session))
     })
   }
 
@@ -74,7 +79,11 @@ export class TextKeeper implements LegacyKeeper {
   }
 
   #entry(session: object): Entry {
-    return { text: textOf(session), expiresAt: this.#legacy.expiryOf(session) }
+    const text = textOf(session)
+    const expiresAt = this.#legacy.expiryOf(session)
+    const userOf = this.#userOf
+    const user = userOf && whoIs(JSON.parse(text), userOf).user
+    return user === undefined ? { text, expiresAt } : { text, expiresAt, user }
   }
 
   get #name(): string {

@@ -1,6 +1,7 @@
 import { CallLine } from '../core/call-line.js'
 import { planOldCommit } from '../core/commit-plan.js'
 import type { Awaitable } from '../core/store.js'
+import type { UserChange } from '../core/user.js'
 import { keyOf } from '../crypto/session-id.js'
 import { asError } from '../errors.js'
 import type { HeaderEdit } from '../http/header-view.js'
@@ -39,6 +40,8 @@ export class Visit implements Holder, Doer {
   /** The life of the cookie was started again. */
   #isTouched = false
   #isTouchSent = false
+  /** The store should hear that the session is used: its own touch does not write that. */
+  #isAgeDue = false
   #cookie: 'none' | 'set' | 'clear' = 'none'
   #calls: CallLine | undefined
   /** The cookie of the last session, for data that was assigned without one. */
@@ -59,6 +62,7 @@ export class Visit implements Holder, Doer {
     const req = this.#req
     const session = revive(req, found)
     this.#lastCookie = session.cookie
+    this.#isAgeDue = this.#house.settings.clocks?.note(session.cookie) === true
     this.#kept.loaded(req.sessionID, entriesOf(session))
   }
 
@@ -74,6 +78,7 @@ export class Visit implements Holder, Doer {
     req.sessionID = id
     const session = new Session(req)
     session.cookie = this.#newCookie()
+    this.#house.settings.clocks?.note(session.cookie)
     req.session = session
     this.#lastCookie = session.cookie
     this.#isTouched = false
@@ -187,6 +192,8 @@ export class Visit implements Holder, Doer {
     }
     const entries = entriesOf(session)
     this.#touchCookie(session)
+    const change = this.#kept.userChange(session.id, entries)
+    if (change !== undefined) return this.#house.inBackground(this.#renew(session, change))
     const { write, cookie } = this.#plan(session, entries)
     this.#cookie = cookie
     if (write === 'touch') this.#touch(session, entries)
@@ -203,6 +210,18 @@ export class Visit implements Holder, Doer {
     }
     if (storing === undefined) return stored()
     return this.#settled(this.#inLine(() => storing as Promise<void>)).then(stored)
+  }
+
+  /** Somebody has signed in or out: whoever knew the old id must not know the new one. */
+  async #renew(session: Session, reason: UserChange): Promise<HeaderEdit | undefined> {
+    const req = this.#req
+    req.sessionID = await this.#house.newId(req)
+    const next = new Session(req, session) as Session
+    req.session = next
+    await this.#kept.renew(session, next, reason)
+    if (this.#kept.isGone) return undefined
+    this.#cookie = 'set'
+    return this.#edit(next)
   }
 
   /** At the end of a response whose headers have left before. */
@@ -242,6 +261,7 @@ export class Visit implements Holder, Doer {
       dated: session.cookie.expires != null,
       policy: this.#house.settings.policy,
     })
+    if (plan.write === 'touch' && this.#isAgeDue) return { ...plan, write: 'replace' } as const
     const isTouch = plan.write === 'touch' && !this.#house.keeper.touches
     return isTouch ? ({ ...plan, write: 'none' } as const) : plan
   }
@@ -258,6 +278,7 @@ export class Visit implements Holder, Doer {
     session.cookie = hasCookie(value)
       ? new Cookie(cookie as CookieOptions)
       : (this.#lastCookie ?? this.#newCookie())
+    this.#house.settings.clocks?.note(session.cookie)
     this.#req.session = session
     return session
   }
