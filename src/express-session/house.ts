@@ -72,7 +72,7 @@ export class House {
   }
 
   /** A Secure cookie is not sent over plain http: browsers would refuse it, and nobody would know. */
-  warnInsecure(_req: Request): void {
+  warnInsecure(): void {
     this.warn(
       'WARN_INSECURE_HOP',
       'A session cookie with secure: true was not sent, because the request looks like plain http. If TLS ends at a proxy, say so: Express\'s setting "trust proxy", or the option proxy.',

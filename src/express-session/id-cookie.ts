@@ -1,3 +1,4 @@
+import type { CipherKey } from 'node:crypto'
 import { sign, unsign } from 'cookie-signature'
 import depd from 'depd'
 import { Recent } from '../crypto/recent.js'
@@ -5,7 +6,7 @@ import { Recent } from '../crypto/recent.js'
 const deprecate = depd('express-session')
 
 /** What signs the cookie: anything that an HMAC takes. */
-export type Secret = Parameters<typeof sign>[1]
+export type Secret = CipherKey
 
 /** Verified cookies remembered: twice 5,000 of about 200 bytes. */
 const REMEMBERED = 5_000

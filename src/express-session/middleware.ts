@@ -12,13 +12,15 @@ import type { Closing } from '../open-requests.js'
 import type { Anything } from './anything.js'
 import type { ListedSession } from './by-user.js'
 import { Cookie, type CookieOptions } from './cookie.js'
+import { explained, type SessionExplanation } from './explained.js'
 import type { RequestStore, RequestWithSession } from './express-request.js'
 import { House } from './house.js'
 import { IdCookie } from './id-cookie.js'
 import { LegacyStore, type LegacyStoreOptions, type StoreCallback } from './legacy-store.js'
 import { MemoryStore } from './memory-store.js'
-import { type SessionOptions, settingsFrom } from './options.js'
+import { type SessionOptions, type Settings, settingsFrom } from './options.js'
 import { pathMatches, pathOf, type Request, type RequestSession } from './request.js'
+import { cookieFor } from './sent-cookie.js'
 import { type Callback, DOER, Session } from './session.js'
 import type { SessionData } from './session-data.js'
 import { Store } from './store.js'
@@ -41,6 +43,8 @@ export interface SessionMiddleware {
   (req: Anything, res: Anything, next: (error?: Anything) => void): void
   /** Listens to an event; gives the function that ends it. */
   on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void
+  /** Why this request's cookie is what it is; undefined: it has not passed this middleware. */
+  explain(req: object): SessionExplanation | undefined
   /** The live sessions of a user. Needs the options `user` and `hashIds`. */
   list(user: UserName, callback?: Told<ListedSession[]>): Promise<ListedSession[]>
   /** Ends one session by the hash of its id, as events and `list` give it. Needs `hashIds`. */
@@ -85,6 +89,7 @@ function session(options?: SessionOptions): SessionMiddleware {
   }
   return Object.assign(middleware, {
     on: <Name extends EventName>(name: Name, listener: Listener<Name>) => house.on(name, listener),
+    explain: (req: object) => explain(settings, req as Request),
     list: (user: UserName, callback?: Told<ListedSession[]>) =>
       answer(house.users.list(user), callback),
     revoke: (id: string, callback?: Told<boolean>) => answer(house.users.revoke(id), callback),
@@ -131,6 +136,17 @@ declare namespace session {
 }
 
 export { session }
+
+function explain(settings: Settings, req: Request): SessionExplanation | undefined {
+  const visit = req[DOER]
+  if (visit instanceof Visit) return visit.explain()
+  const { cookie, name, proxy } = settings
+  const attributes = typeof cookie === 'function' ? cookie(req) : cookie
+  if (pathMatches(pathOf(req), attributes.path || '/')) return undefined
+  const received = { ids: [], rejected: 0 }
+  const nothing = { found: 'new', action: 'none', reason: 'path', received } as const
+  return explained({ req, name, attributes, proxy, ...nothing })
+}
 
 /**
  * Programs that answer in two branches have relied on it: to plain Node a second `end` is an error,
@@ -250,6 +266,7 @@ function generate(house: House, req: Request): void {
   if (typeof id === 'string') req.sessionID = id
   const { cookie } = house.settings
   const made = new Session(req)
-  made.cookie = new Cookie(typeof cookie === 'function' ? cookie(req) : cookie)
+  const options = typeof cookie === 'function' ? cookie(req) : cookie
+  made.cookie = cookieFor(req, options, house.settings.proxy)
   req.session = made
 }

@@ -4,29 +4,18 @@ import type { Awaitable } from '../core/store.js'
 import type { UserChange } from '../core/user.js'
 import { keyOf } from '../crypto/session-id.js'
 import { asError } from '../errors.js'
+import type { CookieReason } from '../explanation.js'
 import type { HeaderEdit } from '../http/header-view.js'
 import type { Holder, HoldReport } from '../http/holder.js'
-import type { Leave } from '../open-requests.js'
 import { Cookie, type CookieOptions } from './cookie.js'
-import { clearLine, cookieFor } from './cookie-of-request.js'
 import { type Entries, entriesOf } from './data.js'
+import type { SessionExplanation } from './explained.js'
 import type { House } from './house.js'
-import type { IdCookie, Received } from './id-cookie.js'
 import { Kept } from './kept.js'
-import { isSecure, type Request } from './request.js'
+import type { Request } from './request.js'
+import { SentCookie, type Ties } from './sent-cookie.js'
 import { type Doer, Session } from './session.js'
 import { revive } from './store.js'
-
-/** What ties a visit to its response. */
-export interface Ties {
-  readonly idCookie: IdCookie
-  readonly attributes: CookieOptions
-  readonly received: Received
-  readonly next: (error?: unknown) => void
-  readonly leave: Leave
-  /** The response is too small to be held, as that of an upgrade is. */
-  readonly isMinimal: boolean
-}
 
 /**
  * One request and its session: what the handler asks of it, what is stored before the response
@@ -37,15 +26,14 @@ export class Visit implements Holder, Doer {
   readonly #req: Request
   readonly #ties: Ties
   readonly #kept: Kept
+  readonly #sent: SentCookie
   /** The life of the cookie was started again. */
   #isTouched = false
   #isTouchSent = false
   /** The store should hear that the session is used: its own touch does not write that. */
   #isAgeDue = false
-  #cookie: 'none' | 'set' | 'clear' = 'none'
+  #found: 'new' | 'loaded' | 'gone' = 'new'
   #calls: CallLine | undefined
-  /** The cookie of the last session, for data that was assigned without one. */
-  #lastCookie: Cookie | undefined
   #errors: unknown[] | undefined
 
   constructor(house: House, req: Request, ties: Ties) {
@@ -53,6 +41,7 @@ export class Visit implements Holder, Doer {
     this.#req = req
     this.#ties = ties
     this.#kept = new Kept(house)
+    this.#sent = new SentCookie(house, req, ties, (error) => this.#failed(error))
   }
 
   // In the beginning
@@ -61,7 +50,8 @@ export class Visit implements Holder, Doer {
   takeIn(found: object): void {
     const req = this.#req
     const session = revive(req, found)
-    this.#lastCookie = session.cookie
+    this.#sent.last = session.cookie
+    this.#found = 'loaded'
     this.#isAgeDue = this.#house.settings.clocks?.note(session.cookie) === true
     this.#kept.loaded(req.sessionID, entriesOf(session))
   }
@@ -77,16 +67,12 @@ export class Visit implements Holder, Doer {
     const req = this.#req
     req.sessionID = id
     const session = new Session(req)
-    session.cookie = this.#newCookie()
+    session.cookie = this.#sent.make()
     this.#house.settings.clocks?.note(session.cookie)
     req.session = session
-    this.#lastCookie = session.cookie
+    this.#sent.last = session.cookie
     this.#isTouched = false
     this.#kept.made(id)
-  }
-
-  #newCookie(): Cookie {
-    return cookieFor(this.#req, this.#ties.attributes, this.#house.settings.proxy)
   }
 
   // What a handler asks
@@ -136,7 +122,7 @@ export class Visit implements Holder, Doer {
     const session = this.#present()
     if (session === undefined) return undefined
     this.#touchCookie(session)
-    this.#cookie = this.#plan(session, entriesOf(session)).cookie
+    this.#sent.order = this.#plan(session, entriesOf(session)).cookie
     const edit = this.#edit(session)
     return (headers) => {
       // engine.io joins several by a comma, which no browser takes apart.
@@ -195,13 +181,15 @@ export class Visit implements Holder, Doer {
     const change = this.#kept.userChange(session.id, entries)
     if (change !== undefined) return this.#house.inBackground(this.#renew(session, change))
     const { write, cookie } = this.#plan(session, entries)
-    this.#cookie = cookie
+    this.#sent.order = cookie
     if (write === 'touch') this.#touch(session, entries)
     if (write === 'none' || write === 'touch') return this.#edit(session)
     const stored = () => {
-      if (this.#kept.isGone) this.#cookie = 'none'
+      if (this.#kept.isGone) this.#sent.order = 'none'
       return this.#edit(session)
     }
+    // The write is a touch as well.
+    this.#isTouchSent = true
     let storing: Awaitable<void>
     try {
       storing = this.#kept.store(session)
@@ -220,7 +208,7 @@ export class Visit implements Holder, Doer {
     req.session = next
     await this.#kept.renew(session, next, reason)
     if (this.#kept.isGone) return undefined
-    this.#cookie = 'set'
+    this.#sent.order = 'set'
     return this.#edit(next)
   }
 
@@ -277,7 +265,7 @@ export class Visit implements Holder, Doer {
     const session = isSession ? (value as Session) : new Session(this.#req, value)
     session.cookie = hasCookie(value)
       ? new Cookie(cookie as CookieOptions)
-      : (this.#lastCookie ?? this.#newCookie())
+      : (this.#sent.last ?? this.#sent.make())
     this.#house.settings.clocks?.note(session.cookie)
     this.#req.session = session
     return session
@@ -294,7 +282,7 @@ export class Visit implements Holder, Doer {
   async #end(id: string): Promise<void> {
     this.#kept.ends(id)
     await this.#house.keeper.destroy(id)
-    if (this.#house.settings.clearsCookie) this.#cookie = 'clear'
+    if (this.#house.settings.clearsCookie) this.#sent.order = 'clear'
     this.#house.emit('destroy', { id: keyOf(id), reason: 'logout' })
   }
 
@@ -348,30 +336,21 @@ export class Visit implements Holder, Doer {
     return done
   }
 
-  // The cookie
-
+  /** The cookie as it leaves, or does not. */
   #edit(session?: Session): HeaderEdit | undefined {
-    if (this.#cookie === 'none') return undefined
-    const line =
-      this.#cookie === 'set'
-        ? session && this.#setLine(session)
-        : clearLine(this.#ties.idCookie.name, this.#newCookie())
-    return line === undefined ? undefined : (headers) => headers.append('Set-Cookie', line)
+    return this.#sent.edit(session, this.#unsentReason(session))
   }
 
-  #setLine({ cookie }: Session): string | undefined {
-    const req = this.#req
-    if (cookie.secure && !isSecure(req, this.#house.settings.proxy)) {
-      this.#house.warnInsecure(req)
-      return undefined
-    }
-    const { idCookie } = this.#ties
-    try {
-      return cookie.serialize(idCookie.name, idCookie.valueOf(req.sessionID))
-    } catch (error) {
-      this.#failed(error)
-      return undefined
-    }
+  #unsentReason(session: Session | undefined): CookieReason {
+    if (this.#kept.isGone) return 'gone'
+    return session !== undefined && this.#found === 'loaded' ? 'clean' : 'no-data'
+  }
+
+  explain(): SessionExplanation {
+    const isUnknown = this.#found === 'new' && this.#ties.received.ids.length > 0
+    return this.#sent.explain(isUnknown ? 'gone' : this.#found, () =>
+      this.#unsentReason(this.#present()),
+    )
   }
 }
 
