@@ -15,7 +15,7 @@ import { Visit } from './core/visit.js'
 import { asError, OptionError } from './errors.js'
 import type { CookieReason, Explanation } from './explanation.js'
 import { holdResponse } from './http/hold-response.js'
-import type { ResponseLike } from './http/response-like.js'
+import { isForUpgrade, isResponse, type ResponseLike } from './http/response-like.js'
 import type { RequestLike } from './http/secure-request.js'
 import { audienceOf, type CookieAttributes, type ReceivedToken } from './http/session-cookie.js'
 import {
@@ -25,15 +25,9 @@ import {
   type SweepOptions,
   type UserName,
 } from './manager.js'
+import { openRequest } from './old-cookie.js'
 import type { Closing, Leave } from './open-requests.js'
-import {
-  type Found,
-  isPrefetch,
-  NO_TOKENS,
-  NOTHING_FOUND,
-  openAll,
-  tokensOf,
-} from './open-tokens.js'
+import { type Found, isPrefetch, NO_TOKENS, NOTHING_FOUND, tokensOf } from './open-tokens.js'
 import { type SessionOptions, settingsFrom } from './options.js'
 import { Place } from './place.js'
 import { RequestSession, type SessionInfo } from './request-session.js'
@@ -185,10 +179,9 @@ class Entry<Data extends object> {
   #open(attributes: CookieAttributes): void {
     const header = this.#req.headers.cookie
     const tokens = header === undefined ? NO_TOKENS : tokensOf(this.#manager, this.#req, attributes)
-    if (tokens.length === 0) return this.#enter(attributes, tokens, NOTHING_FOUND)
     let found: Awaitable<Found>
     try {
-      found = openAll(this.#manager, tokens, audienceOf(attributes))
+      found = openRequest(this.#manager, this.#req, tokens, attributes)
     } catch (error) {
       return this.#failed(error, attributes, tokens)
     }
@@ -219,12 +212,12 @@ class Entry<Data extends object> {
   #made(
     attributes: CookieAttributes,
     tokens: readonly ReceivedToken[],
-    { start, others, rejected, secure }: Found,
+    { start, others, rejected, secure, old }: Found,
     refused?: CookieReason,
   ): RequestSession<Data> {
     const manager = this.#manager
     const visit = new Visit(manager.tools, start, others)
-    const received = { tokens, rejected }
+    const received = { tokens, rejected, old }
     // engine.io upgrades at once, before a store could answer.
     if (!isResponse(this.#res)) visit.commits.cookieClosed = 'ERR_NO_RESPONSE'
     else if (this.#res.headersSent) visit.commits.cookieClosed = 'ERR_HEADERS_SENT'
@@ -252,16 +245,6 @@ class Entry<Data extends object> {
   }
 }
 
-/** Whether a store can be waited for before it leaves. */
-function isResponse(res: HostResponse): boolean {
-  return 'headersSent' in res
-}
-
-/** What express-ws runs through the app for a WebSocket: no socket carries it, and it has no end. */
-function isForUpgrade({ headers }: RequestLike, res: HostResponse): boolean {
-  return headers.upgrade !== undefined && (res as { socket?: unknown }).socket === null
-}
-
 async function readOnly<Data extends object>(
   manager: Manager<Data>,
   place: Place<Data>,
@@ -273,8 +256,7 @@ async function readOnly<Data extends object>(
   const { cookie } = manager.settings
   const attributes = typeof cookie === 'function' ? await cookie(req) : cookie
   const tokens = tokensOf(manager, req, attributes)
-  if (tokens.length === 0) return null
-  const { start, others } = await openAll(manager, tokens, audienceOf(attributes))
+  const { start, others } = await openRequest(manager, req, tokens, attributes)
   if (start.state !== 'live') return null
   const visit = new Visit(manager.tools, start, others)
   visit.commits.cookieClosed = 'ERR_NO_RESPONSE'

@@ -7,7 +7,7 @@ import type { Awaitable } from '../core/store.js'
 import { keyOf } from '../crypto/session-id.js'
 import { keepRequestCheap } from '../http/dictionary.js'
 import { holdResponse } from '../http/hold-response.js'
-import type { Call, ResponseLike } from '../http/response-like.js'
+import { type Call, isForUpgrade, isResponse, type ResponseLike } from '../http/response-like.js'
 import type { Closing } from '../open-requests.js'
 import type { Anything } from './anything.js'
 import type { ListedSession } from './by-user.js'
@@ -36,6 +36,9 @@ function deprecate(message: string): void {
 }
 
 type Next = (error?: unknown) => void
+/** How long the taker of an error has to begin its page, in ms. */
+const MOST_PATIENCE = 2_000
+
 type UserName = string | number | bigint
 
 /** What `session()` gives: the middleware, and what an operator asks of it. */
@@ -174,8 +177,8 @@ function enter(
   house.start()
   keepRequestCheap(req)
   const received = idCookie.read(req)
-  const isMinimal = !('headersSent' in res)
-  const leave = isMinimal ? () => {} : house.requests.enter(res, req)
+  const isMinimal = !isResponse(res)
+  const leave = isMinimal || isForUpgrade(req, res) ? () => {} : house.requests.enter(res, req)
   const visit = new Visit(house, req, { idCookie, attributes, received, next, leave, isMinimal })
   req.sessionStore = house.settings.store
   ;(req as { sessionID?: string | undefined }).sessionID = received.ids[0]
@@ -186,7 +189,8 @@ function enter(
   const go = () => {
     const { clock, storeTimeout } = house.settings
     if (!isMinimal) ignoreSecondEnd(res)
-    holdResponse(res, visit, next, { maxHeldBytes: 65_536, patience: storeTimeout, clock })
+    const patience = Math.min(storeTimeout, MOST_PATIENCE)
+    holdResponse(res, visit, next, { maxHeldBytes: 65_536, patience, clock })
     next()
   }
   const refuse = (error: unknown) => {

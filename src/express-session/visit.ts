@@ -3,7 +3,7 @@ import { planOldCommit } from '../core/commit-plan.js'
 import type { Awaitable } from '../core/store.js'
 import type { UserChange } from '../core/user.js'
 import { keyOf } from '../crypto/session-id.js'
-import { asError } from '../errors.js'
+import { asError, hasCode } from '../errors.js'
 import type { CookieReason } from '../explanation.js'
 import type { HeaderEdit } from '../http/header-view.js'
 import type { Holder, HoldReport } from '../http/holder.js'
@@ -302,7 +302,8 @@ export class Visit implements Holder, Doer {
     if (touching === undefined) return
     this.#house.inBackground(Promise.resolve(touching)).catch((error: unknown) => {
       this.#tell(error)
-      setImmediate(this.#ties.next, error)
+      // By then the connection may be busy with another request, which Express would end.
+      if (!hasCode(error, 'ERR_STORE_TIMEOUT')) setImmediate(this.#ties.next, error)
     })
   }
 

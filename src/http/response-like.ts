@@ -79,3 +79,16 @@ export function isGone(res: ServerResponseLike): boolean {
   if (isHttp2(res)) return stream?.destroyed === true || stream?.closed === true
   return res.destroyed === true || res.socket?.destroyed === true
 }
+
+/** Whether a store can be waited for before it leaves. Handshake shims bring less than this. */
+export function isResponse(res: ResponseLike): boolean {
+  return 'headersSent' in res
+}
+
+/** What express-ws runs through the app for a WebSocket: no socket carries it, and it has no end. */
+export function isForUpgrade(
+  { headers }: { readonly headers: object },
+  res: ResponseLike,
+): boolean {
+  return 'upgrade' in headers && (res as { socket?: unknown }).socket === null
+}

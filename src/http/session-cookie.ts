@@ -62,10 +62,10 @@ export function readTokens(
   if (attributes.secure !== false) {
     const asSecure = secure || attributes.secure === true
     const isSecure = asSecure || PREFIXED.test(strict)
-    for (const token of valuesOf(header, strict)) found.push({ token, secure: isSecure })
+    for (const token of cookieValues(header, strict)) found.push({ token, secure: isSecure })
     if (asSecure || strict === plain) return found
   }
-  for (const token of valuesOf(header, plain)) found.push({ token, secure: false })
+  for (const token of cookieValues(header, plain)) found.push({ token, secure: false })
   return found
 }
 
@@ -73,7 +73,7 @@ export function readTokens(
  * All distinct values of one cookie name. Browsers order same-name cookies by path length and age
  * (RFC 6265, section 5.4), so a stale one may stand before the live one.
  */
-function valuesOf(header: string, name: string): Set<string> {
+export function cookieValues(header: string, name: string): Set<string> {
   const values = new Set<string>()
   let at = header.indexOf(name)
   while (at !== -1) {
@@ -139,6 +139,23 @@ export function setLine(
 /** The line that deletes the cookie: same name, domain, path, Secure and Partitioned as it was set. */
 export function clearLine(attributes: CookieAttributes, form: CookieForm): string {
   return line(attributes, form, '', { maxAge: 0, expires: new Date(0) })
+}
+
+/** A cookie of express-session, as it was set. */
+export interface OldCookie {
+  readonly name: string
+  readonly path: string
+  readonly domain: string | undefined
+  readonly secure: boolean
+  readonly partitioned: boolean
+}
+
+/** The line that deletes a cookie of express-session, whose session has another one now. */
+export function clearOldLine({ name, path, domain, secure, partitioned }: OldCookie): string {
+  const place = { path, httpOnly: true, ...(domain === undefined ? {} : { domain }) }
+  const dates = { maxAge: 0, expires: new Date(0) }
+  const asSecure = secure || PREFIXED.test(name)
+  return stringifySetCookie({ name, value: '', ...place, secure: asSecure, partitioned, ...dates })
 }
 
 function line(
