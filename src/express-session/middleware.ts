@@ -152,13 +152,18 @@ function explain(settings: Settings, req: Request): SessionExplanation | undefin
 }
 
 /**
- * Programs that answer in two branches have relied on it: to plain Node a second `end` is an error,
- * which ends the process if nobody listens.
+ * Looks at each `end` that reaches Node. Programs that answer in two branches have relied on a second
+ * one being ignored: to plain Node it is an error, which ends the process if nobody listens. And a
+ * handler goes on when its client has left, so what it has done is stored when it is done.
  */
-function ignoreSecondEnd(res: ResponseLike & { readonly writableEnded?: boolean }): void {
+function watchEnd(res: ResponseLike & { readonly writableEnded?: boolean }, visit: Visit): void {
   const end = res.end as Call
   // Under the hold, which gives a failed response back as it found it.
-  res.end = (...given: unknown[]) => (res.writableEnded === true ? false : end.apply(res, given))
+  res.end = (...given: unknown[]) => {
+    if (res.writableEnded === true) return false
+    visit.endedLate()
+    return end.apply(res, given)
+  }
 }
 
 /** With cookie-parser's secret, as long as it stays the same. */
@@ -188,7 +193,7 @@ function enter(
   }
   const go = () => {
     const { clock, storeTimeout } = house.settings
-    if (!isMinimal) ignoreSecondEnd(res)
+    if (!isMinimal) watchEnd(res, visit)
     const patience = Math.min(storeTimeout, MOST_PATIENCE)
     holdResponse(res, visit, next, { maxHeldBytes: 65_536, patience, clock })
     next()

@@ -30,6 +30,7 @@ export class Visit implements Holder, Doer {
   /** The life of the cookie was started again. */
   #isTouched = false
   #isTouchSent = false
+  #isOver = false
   /** The store should hear that the session is used: its own touch does not write that. */
   #isAgeDue = false
   #found: 'new' | 'loaded' | 'gone' = 'new'
@@ -141,11 +142,17 @@ export class Visit implements Holder, Doer {
   }
 
   ended(): void {
+    this.#isOver = true
     if (this.#ties.isMinimal) this.#commitInBackground()
     this.#ties.leave('ended')
     const errors = this.#errors ?? []
     this.#errors = undefined
     for (const error of errors) setImmediate(this.#ties.next, error)
+  }
+
+  /** The handler ends a response whose client had left before, and whose last commit was then. */
+  endedLate(): void {
+    if (this.#isOver) this.#commitInBackground()
   }
 
   report(report: HoldReport): void {
@@ -244,7 +251,7 @@ export class Visit implements Holder, Doer {
     // A program has put something else there: express-session leaves such a session alone.
     if (typeof sessionID !== 'string') return { write: 'none', cookie: 'none' } as const
     const plan = planOldCommit({
-      ...this.#kept.state(session.id, entries),
+      ...this.#kept.state(session, entries),
       presented: this.#ties.received.ids.includes(sessionID),
       dated: session.cookie.expires != null,
       policy: this.#house.settings.policy,
@@ -313,6 +320,8 @@ export class Visit implements Holder, Doer {
     return this.#house.inBackground(work).catch((error: unknown) => {
       this.#tell(error)
       this.#failed(error)
+      // It names somebody else's session.
+      if (hasCode(error, 'ERR_ID_TAKEN')) this.#sent.order = 'none'
     })
   }
 
