@@ -144,6 +144,8 @@ export interface Keeper {
   reload(identity: Identity): Promise<Opened>
   /** Stores a new session. The identity may come out different, if its id was taken. */
   create(identity: Identity, draft: Draft): Promise<Held>
+  /** Stores a new session under this very identity; undefined: somebody has made it meanwhile. */
+  adopt(identity: Identity, draft: Draft): Promise<Held | undefined>
   /** Atomic read-modify-write of a live session. */
   change(held: Held, rewrite: Rewrite): Promise<Written>
   change(held: Held, rewrite: MaybeRewrite): Promise<Written | Declined>

@@ -64,12 +64,15 @@ export class CallbackKeeper implements LegacyKeeper {
   readonly #store: ExpressSessionStore
   readonly #options: LegacyKeeperOptions
   readonly #lines: OldStoreLines<Kept>
-  readonly #ended = new Recent<boolean>(REMEMBERED_ENDS)
+  readonly #ended: Recent<boolean>
+  readonly #overwritesAtTouch: boolean
 
   constructor(store: ExpressSessionStore, options: LegacyKeeperOptions) {
     this.#store = store
     this.#options = options
     this.touches = typeof store.touch === 'function'
+    this.#overwritesAtTouch = overwritesAtTouch(store)
+    this.#ended = endsIn(store)
     this.#lines = new OldStoreLines(store, {
       clock: options.clock,
       patience: options.limit,
@@ -117,6 +120,11 @@ export class CallbackKeeper implements LegacyKeeper {
     await this.#inLine('touch', id, async (turn) => {
       // Some stores write the whole session at a touch, and would bring it back.
       if (this.#ended.get(id) === true) return
+      if (this.#overwritesAtTouch) {
+        const stored = await getOld(this.#store, id)
+        // Ended, or written by others since, which has moved its expiry too.
+        if (stored === undefined || !this.#options.isSame(stored, held)) return
+      }
       await this.#lines.write(id, { session, held }, turn, ['touch', session])
     })
   }
@@ -154,4 +162,19 @@ export class CallbackKeeper implements LegacyKeeper {
     const late = () => unanswered(this.#name, op, limit)
     return withinLimit(clock, limit, late, work)
   }
+}
+
+/** One list for all managers of a store: what one has ended, no other brings back. */
+const ends = new WeakMap<ExpressSessionStore, Recent<boolean>>()
+
+function endsIn(store: ExpressSessionStore): Recent<boolean> {
+  const known = ends.get(store) ?? new Recent<boolean>(REMEMBERED_ENDS)
+  ends.set(store, known)
+  return known
+}
+
+/** Memcached could not move an expiry alone for long: connect-memcached and its likes write all. */
+function overwritesAtTouch({ touch, set }: ExpressSessionStore): boolean {
+  if (touch === undefined) return false
+  return Object.is(touch, set) || /\bthis\.set\b/.test(String(touch))
 }

@@ -102,6 +102,15 @@ export class StoreKeeper implements Keeper {
     return this.#commit(identity.handle, 'create', (still) => this.#insert(identity, draft, still))
   }
 
+  adopt(identity: Identity, draft: Draft): Promise<Held | undefined> {
+    // Before the handler runs: no commit, and it fails as a load does.
+    return this.#records.within('create', async () => {
+      const entry = this.#records.entry(draft)
+      const created = await this.#store.create(identity.handle, entry)
+      return created ? new Held(identity, draft.facts, entry) : undefined
+    })
+  }
+
   change(held: Held, rewrite: Rewrite): Promise<Written>
   change(held: Held, rewrite: MaybeRewrite): Promise<Written | Declined>
   change(held: Held, rewrite: MaybeRewrite): Promise<Written | Declined> {

@@ -1,0 +1,167 @@
+import { hash } from 'node:crypto'
+import { ID_LENGTH, keyOf } from '../crypto/session-id.js'
+import { CoatcheckError } from '../errors.js'
+import { NO_CHANGES } from './changes.js'
+import type { Clock } from './clock.js'
+import { draftOf } from './draft.js'
+import { type Draft, Held, type Identity, type Keeper, type Opened } from './keeper.js'
+import { KeyQueue } from './key-queue.js'
+import type { LifetimeSettings } from './lifetime.js'
+import type { OldCookiePlace, OldRecords, OldSession } from './old-records.js'
+import { decodeRecord, encodeRecord } from './record.js'
+import { unanswered } from './refusals.js'
+import { type StillWanted, withinLimit } from './time-limit.js'
+import type { UserOf } from './user.js'
+
+export interface TakeoverOptions {
+  readonly keeper: Keeper
+  readonly records: OldRecords
+  readonly clock: Clock
+  readonly lifetime: LifetimeSettings
+  readonly userOf: UserOf | undefined
+  /** How long one may take, in ms. */
+  readonly limit: number
+}
+
+/** What an old id has led to, and where its cookie lies as far as anybody knows. */
+export interface TakenOver {
+  readonly opened: Opened
+  readonly place?: OldCookiePlace
+  /** The session was made just now. */
+  readonly isNew?: boolean
+}
+
+/** Whoever made the new session has ended the old one so long after, in ms, or will not any more. */
+const SURELY_ENDED = 10_000
+
+/**
+ * Takes sessions of express-session over, each once: it goes on as a native one, and its old record
+ * ends.
+ *
+ * The new id is computed from the old one. So requests that come with the same old cookie at the
+ * same moment, on any node, meet in one session, and so does a browser that never got the answer
+ * with its new cookie.
+ */
+export class Takeover {
+  readonly #options: TakeoverOptions
+  readonly #lines = new KeyQueue<never>()
+
+  constructor(options: TakeoverOptions) {
+    this.#options = options
+  }
+
+  /** What an id leads to whose signature was verified. */
+  open(oldId: string): Promise<TakenOver> {
+    const { clock, limit, records } = this.#options
+    const identity = identityFrom(oldId)
+    const place = this.#lines.join(identity.handle)
+    const late = () => unanswered(records.name, 'load', limit)
+    const opened = withinLimit(clock, limit, late, async (still) => {
+      await place.turn
+      still()
+      return await this.#open(oldId, identity, still)
+    })
+    return opened.finally(() => place.leave())
+  }
+
+  async #open(oldId: string, identity: Identity, still: StillWanted): Promise<TakenOver> {
+    const { records } = this.#options
+    const before = await this.#native(identity)
+    still()
+    if (before.state === 'live') {
+      await this.#endLeftover(oldId, before.held)
+      return { opened: before }
+    }
+    if (before.state !== 'gone') return { opened: before }
+    const old = await this.#ask('load', () => records.find(oldId))
+    still()
+    if (old === undefined) return { opened: before }
+    const draft = old === 'unreadable' ? undefined : this.#draft(old)
+    if (old === 'unreadable' || draft === undefined) {
+      return { opened: { state: 'corrupt', handle: identity.handle, reason: 'unreadable' } }
+    }
+    return await this.#make(oldId, identity, draft, old.cookie, still)
+  }
+
+  async #make(
+    oldId: string,
+    identity: Identity,
+    draft: Draft,
+    place: OldCookiePlace,
+    still: StillWanted,
+  ): Promise<TakenOver> {
+    const { keeper } = this.#options
+    const made = await keeper.adopt(identity, draft)
+    still()
+    // Another node was faster.
+    if (made === undefined) return { opened: await this.#native(identity), place }
+    let isOurs = false
+    try {
+      // Else it has ended since: signed out, or taken over by others and signed out there.
+      isOurs = await this.#end(oldId)
+    } finally {
+      if (!isOurs) await keeper.destroy(made)
+    }
+    if (!isOurs) return { opened: { state: 'gone', handle: identity.handle } }
+    return { opened: { state: 'live', held: toBeSent(made) }, place, isNew: true }
+  }
+
+  async #native(identity: Identity): Promise<Opened> {
+    const opened = await this.#options.keeper.reload(identity)
+    return opened.state === 'live' ? { state: 'live', held: toBeSent(opened.held) } : opened
+  }
+
+  /** A process may have died between the two steps, and a sign-out must not bring the old one back. */
+  async #endLeftover(oldId: string, { facts }: Held): Promise<void> {
+    const { clock, limit } = this.#options
+    if (clock.now() - facts.created > SURELY_ENDED + limit) await this.#end(oldId)
+  }
+
+  #end(oldId: string): Promise<boolean> {
+    return this.#ask('destroy', () => this.#options.records.end(oldId))
+  }
+
+  async #ask<T>(op: string, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask()
+    } catch (cause) {
+      const store = this.#options.records.name
+      const details = { op, store, retryable: true, outcome: 'failed', cause } as const
+      throw new CoatcheckError('ERR_STORE', `${store} failed to ${op}.`, details)
+    }
+  }
+
+  /** undefined: no record of ours can hold it. */
+  #draft({ data, life }: OldSession): Draft | undefined {
+    const { clock, lifetime, userOf } = this.#options
+    const longest = lifetime.absoluteTimeout ?? Number.POSITIVE_INFINITY
+    const entries = Object.entries(data).map(
+      ([key, value]) => [key, JSON.stringify(value)] as const,
+    )
+    const { facts, ...draft } = draftOf(undefined, {
+      changes: { ...NO_CHANGES, set: new Map(entries) },
+      kept: undefined,
+      own: life === undefined ? undefined : Math.min(life, longest),
+      restart: false,
+      sent: false,
+      lifetime,
+      userOf,
+      now: clock.now(),
+    })
+    // When its user has signed in, nobody knows.
+    const { authenticated, ...known } = facts
+    const text = encodeRecord(known, draft.entries)
+    return decodeRecord(text).kind === 'record' ? { ...draft, facts: known } : undefined
+  }
+}
+
+/** The client has the old cookie, and is to get the new one. */
+function toBeSent({ identity, facts, stored }: Held): Held {
+  return new Held(identity, facts, stored, true)
+}
+
+function identityFrom(oldId: string): Identity {
+  const text = `coatcheck from express-session\n${oldId}`
+  const id = hash('sha256', text, 'base64url').slice(0, ID_LENGTH)
+  return { id, handle: keyOf(id) }
+}

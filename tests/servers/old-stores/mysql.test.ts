@@ -1,0 +1,4 @@
+import { oldStoreProgram } from '../../express-session/old-stores/program.js'
+import { expressMysqlSession } from './mysql-store.js'
+
+oldStoreProgram(expressMysqlSession)
