@@ -9,8 +9,12 @@ export interface RequestWithSession {
 }
 
 /**
- * Where `@types/express-session` is in the same compilation (older TypeScript takes in every
- * installed `@types`), the name is its own, and `sessions.of(req).session` is typed here. Only that
- * package declares `sessionStore`.
+ * Where the drop-in or `@types/express-session` is in the same compilation (older TypeScript takes
+ * in every installed `@types`), the name is its own, and `sessions.of(req).session` is typed here.
+ * Only those declare `sessionStore`; its `generate` tells what they make of the name.
  */
-type RequestSessionType = 'sessionStore' extends keyof Express.Request ? unknown : Session
+type RequestSessionType = 'sessionStore' extends keyof Express.Request
+  ? Express.Request extends { sessionStore: { generate(req: { session?: infer Theirs }): void } }
+    ? Theirs
+    : unknown
+  : Session

@@ -1,5 +1,6 @@
 import type { RequestWithSession } from './express-request.js'
 
+export type { CookieOptions } from './cookie-option.js'
 export type {
   DestroyReason,
   EventName,
@@ -44,9 +45,10 @@ export {
 } from './errors.js'
 export type { CookieReason, Explanation } from './explanation.js'
 export type { RequestWithSession } from './express-request.js'
+export type { FromOptions } from './from-option.js'
 export type { ListedSession } from './manager.js'
 export { type SessionManager, session } from './middleware.js'
-export type { CookieOptions, SessionOptions } from './options.js'
+export type { SessionOptions } from './options.js'
 export type { SessionInfo } from './request-session.js'
 export { MemoryStore, type MemoryStoreOptions } from './stores/memory.js'
 

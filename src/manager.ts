@@ -17,6 +17,7 @@ import { decodeRecord } from './core/record.js'
 import { closed } from './core/refusals.js'
 import { can, type StoreReport } from './core/store.js'
 import { StoreKeeper } from './core/store-keeper.js'
+import { Takeover } from './core/takeover.js'
 import { nameOf } from './core/user.js'
 import { Visit } from './core/visit.js'
 import type { VisitTools } from './core/visit-tools.js'
@@ -48,6 +49,8 @@ export class Manager<Data extends object = Record<string, unknown>> {
   readonly settings: Settings
   readonly keeper: Keeper
   readonly tools: VisitTools
+  /** What becomes of sessions of express-session. */
+  readonly takeover: Takeover | undefined
   readonly #notices: Notices
   readonly #clock: Clock
   readonly #background = new Background()
@@ -88,6 +91,9 @@ export class Manager<Data extends object = Record<string, unknown>> {
       emit: (name, event) => this.emit(name, event),
       warn: (code, message) => this.warn(code, message),
     }
+    const { from, userOf } = settings
+    const takes = { keeper: this.keeper, clock, lifetime, userOf, limit: storeTimeout }
+    this.takeover = from && new Takeover({ ...takes, records: from.records })
     this.#requests = new OpenRequests(clock, storeTimeout)
     this.#sweeps = new SweepLoop({
       clock,
@@ -281,6 +287,10 @@ export class Manager<Data extends object = Record<string, unknown>> {
       },
     )
     this.#touching.set(handle, touching)
+  }
+
+  emitCreated(held: Held): void {
+    this.emit('create', namesOf(held))
   }
 
   /** Events for a token that led to nothing. */

@@ -2,7 +2,12 @@ import type { Held, Opened } from './core/keeper.js'
 import type { Start } from './core/session-state.js'
 import type { Awaitable } from './core/store.js'
 import { isSecure, type RequestLike } from './http/secure-request.js'
-import { type CookieAttributes, type ReceivedToken, readTokens } from './http/session-cookie.js'
+import {
+  type CookieAttributes,
+  type OldCookie,
+  type ReceivedToken,
+  readTokens,
+} from './http/session-cookie.js'
 import type { Manager } from './manager.js'
 
 /** Live sessions tried for one request, if it carries several cookies of the name. */
@@ -15,6 +20,8 @@ export interface Found {
   readonly rejected: number
   /** The session came under the cookie of secure requests. */
   readonly secure: boolean
+  /** The cookie of express-session that it came by. */
+  readonly old?: OldCookie
 }
 
 export const NO_TOKENS: readonly ReceivedToken[] = []
@@ -30,10 +37,12 @@ export function tokensOf(
   req: RequestLike,
   attributes: CookieAttributes,
 ): ReceivedToken[] {
-  const { cookie } = req.headers
+  return readTokens(cookieHeader(req), attributes, isSecure(req, settings.trustProxy))
+}
+
+export function cookieHeader({ headers: { cookie } }: RequestLike): string | undefined {
   // HTTP/2 clients may split the header (RFC 9113, section 8.2.3).
-  const header = Array.isArray(cookie) ? cookie.join('; ') : cookie
-  return readTokens(header, attributes, isSecure(req, settings.trustProxy))
+  return Array.isArray(cookie) ? cookie.join('; ') : cookie
 }
 
 /** What the tokens lead to. One that a synchronous store answers costs no wait. */

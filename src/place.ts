@@ -1,10 +1,10 @@
+import { cookieFrom } from './cookie-option.js'
 import { Visit } from './core/visit.js'
 import { OptionError } from './errors.js'
 import { keepRequestCheap } from './http/dictionary.js'
 import type { RequestLike } from './http/secure-request.js'
 import type { Manager } from './manager.js'
 import { tokensOf } from './open-tokens.js'
-import { cookieFrom } from './options.js'
 import { RequestSession } from './request-session.js'
 
 /** `next` of a middleware. */

@@ -5,8 +5,9 @@ import { answer, type Callback, type Session } from './core/session.js'
 import type { Visit } from './core/visit.js'
 import { asError } from './errors.js'
 import type { CookieReason, Explanation } from './explanation.js'
-import type { HeaderEdit, HeaderView } from './http/header-view.js'
+import type { HeaderEdit } from './http/header-view.js'
 import type { Holder, HoldReport } from './http/holder.js'
+import { addVary, forbidCaching } from './http/response-headers.js'
 import {
   hopProblem,
   hopWarning,
@@ -18,7 +19,9 @@ import {
   audienceOf,
   type CookieAttributes,
   clearLine,
+  clearOldLine,
   formOf,
+  type OldCookie,
   type ReceivedToken,
   setLine,
 } from './http/session-cookie.js'
@@ -49,6 +52,8 @@ export interface SessionInfo<Data extends object> {
 export interface Received {
   readonly tokens: readonly ReceivedToken[]
   readonly rejected: number
+  /** The cookie of express-session that the session came by. */
+  readonly old?: OldCookie | undefined
 }
 
 /** What ties a session to its request. */
@@ -152,7 +157,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     const { commits } = this.#visit
     this.#reason = this.#unsentReason()
     if (!commits.sendAgain()) return undefined
-    const edit = this.#edit()
+    const edit = this.#edit('alone')
     return (headers) => {
       // engine.io joins several by a comma, which no browser takes apart. The next response sends it.
       if (headers.get('Set-Cookie') === undefined) edit?.(headers)
@@ -258,7 +263,10 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     const hop = inspectHop(this.#req, this.#manager.settings.trustProxy)
     return {
       session: this.#found,
-      received: { count: this.#received.tokens.length, rejected: this.#received.rejected },
+      received: {
+        count: this.#received.tokens.length + (this.#received.old === undefined ? 0 : 1),
+        rejected: this.#received.rejected,
+      },
       cookie: {
         action: action === 'clear' ? 'cleared' : action,
         reason:
@@ -299,18 +307,20 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   }
 
   /** The headers of this response that come from its session; undefined: none. */
-  #edit(): HeaderEdit | undefined {
+  #edit(alone?: 'alone'): HeaderEdit | undefined {
     const { cookie } = this.#visit.commits
     if (cookie.action === 'none' && !this.#read) return undefined
     const lines =
       cookie.action === 'set'
-        ? [this.#setLine(cookie.held)]
+        ? [this.#setLine(cookie.held), ...(alone ? [] : this.#oldLines())]
         : cookie.action === 'clear'
-          ? this.#clearLines()
+          ? [...this.#clearLines(), ...this.#oldLines()]
           : []
     return (headers) => {
       for (const line of lines) headers.append('Set-Cookie', line)
-      if (lines.length > 0 || this.#handedOut) this.#forbidCaching(headers)
+      if (lines.length > 0 || this.#handedOut) {
+        if (forbidCaching(headers) === 'shared') this.#warnCacheable()
+      }
       addVary(headers, 'Cookie')
     }
   }
@@ -335,6 +345,12 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     return [...new Set(lines)]
   }
 
+  /** The old cookie has led here, and is not needed any more. */
+  #oldLines(): string[] {
+    const { old } = this.#received
+    return old === undefined || old.name === this.#form().name ? [] : [clearOldLine(old)]
+  }
+
   #token(identity: Identity): string {
     return this.#manager.keeper.token(identity, audienceOf(this.#attributes))
   }
@@ -354,38 +370,16 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     if (problem !== undefined) this.#manager.warn('WARN_INSECURE_HOP', hopWarning(problem, hop))
   }
 
-  #forbidCaching(headers: HeaderView): void {
-    const set = headers.get('Cache-Control')
-    if (set === undefined) {
-      headers.set('Cache-Control', 'no-store')
-      return
-    }
-    const value = String(set).toLowerCase()
-    if (/\b(?:no-store|private|no-cache)\b/.test(value)) return
-    if (/\b(?:public|s-maxage|max-age)\b/.test(value)) {
-      this.#manager.warn(
-        'WARN_CACHEABLE',
-        'A response that carries the session cookie allows shared caches to keep it (Cache-Control).',
-      )
-    }
+  #warnCacheable(): void {
+    this.#manager.warn(
+      'WARN_CACHEABLE',
+      'A response that carries the session cookie allows shared caches to keep it (Cache-Control).',
+    )
   }
 
   #fail(error: unknown): void {
     this.#manager.emit('error', {
       error: asError(error),
     })
-  }
-}
-
-function addVary(headers: HeaderView, field: string): void {
-  const set = headers.get('Vary')
-  if (set === undefined) {
-    headers.set('Vary', field)
-    return
-  }
-  const value = Array.isArray(set) ? set.join(', ') : set
-  const named = value.split(',').map((one) => one.trim().toLowerCase())
-  if (!named.includes('*') && !named.includes(field.toLowerCase())) {
-    headers.set('Vary', `${value}, ${field}`)
   }
 }

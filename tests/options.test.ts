@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { cookieFrom } from '../src/cookie-option.js'
 import { MemoryStore, type SessionOptions, session } from '../src/index.js'
-import { cookieFrom } from '../src/options.js'
 import { SECRET } from './support/serve.js'
 
 describe('an option that is wrong', () => {

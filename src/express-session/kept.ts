@@ -20,6 +20,8 @@ export class Kept {
   #original: Known | undefined
   /** What the store has of it; undefined: it was not stored, or is to be stored once more. */
   #saved: Known | undefined
+  /** The cookie it was saved with, after a regenerate: no touch tells the store of a change then. */
+  #savedCookie: object | undefined
   /** What others may have changed since. */
   #base: Entries = NO_ENTRIES
   /** The id with a record. */
@@ -43,6 +45,7 @@ export class Kept {
   /** A new session has begun. After a regenerate its id alone makes it a changed one. */
   made(id: string): void {
     this.isGone = false
+    this.#savedCookie = undefined
     this.#original ??= { id, entries: NO_ENTRIES }
   }
 
@@ -58,12 +61,18 @@ export class Kept {
   }
 
   /** What a commit of this session has to know. */
-  state(id: string, entries: Entries): Pick<OldCommitState, 'stored' | 'changed' | 'saved'> {
+  state(
+    { id, cookie }: Session,
+    entries: Entries,
+  ): Pick<OldCommitState, 'stored' | 'changed' | 'saved'> {
+    const isCookieSaved =
+      this.#savedCookie === undefined || isSameCookie(this.#savedCookie, cookie.data)
     const is = (known: Known) => known.id === id && sameEntries(known.entries, entries)
     return {
       stored: this.isGone ? 'gone' : this.#live === id ? 'live' : 'none',
       changed: this.#original === undefined || !is(this.#original),
-      saved: this.#saved === undefined ? 'never' : is(this.#saved) ? 'now' : 'before',
+      saved:
+        this.#saved === undefined ? 'never' : isCookieSaved && is(this.#saved) ? 'now' : 'before',
     }
   }
 
@@ -109,6 +118,7 @@ export class Kept {
     if (this.#live !== id) {
       const created = keeper.create(id, session, () => {
         entries = entriesOf(session)
+        this.#noteCookie(session)
         return entries
       })
       return afterwards(created, () => {
@@ -122,6 +132,7 @@ export class Kept {
       const theirs = entriesOf(latest)
       for (const key of mergeInto(session, base, latest, theirs)) conflicts.add(key)
       entries = entriesOf(session)
+      this.#noteCookie(session)
       base = theirs
       return entries
     })
@@ -137,6 +148,10 @@ export class Kept {
     })
   }
 
+  #noteCookie({ id, cookie }: Session): void {
+    this.#savedCookie = id === this.#original?.id ? undefined : cookie.data
+  }
+
   #keep(id: string, entries: Entries): void {
     this.#live = id
     this.#saved = { id, entries }
@@ -146,6 +161,14 @@ export class Kept {
   #stale(reason: 'gone' | 'destroyed'): void {
     this.#house.emit('stale-write', { reason })
   }
+}
+
+/** Apart from the time that has passed since. */
+function isSameCookie(a: object, b: object): boolean {
+  const { expires: endOfA, ...restOfA } = a as { expires?: unknown }
+  const { expires: endOfB, ...restOfB } = b as { expires?: unknown }
+  if (JSON.stringify(restOfA) !== JSON.stringify(restOfB)) return false
+  return Math.abs(Number(endOfA ?? 0) - Number(endOfB ?? 0)) < 1000
 }
 
 /** Goes on at once where there is nothing to wait for. */

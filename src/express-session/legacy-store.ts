@@ -117,7 +117,38 @@ export class LegacyStore extends Store {
   override touch(sid: string, session: object, callback: StoreCallback): void
   override touch(sid: string, session: object): Promise<void>
   override touch(sid: string, session: object, callback?: StoreCallback): unknown {
-    return this.#answer(this.#touch(sid, session), callback)
+    return this.#answer(
+      this.touchAs(sid, session, () => undefined),
+      callback,
+    )
+  }
+
+  /** @internal As `touch`, for who knows whose session a text is: a store keeps that beside it. */
+  async touchAs(
+    sid: string,
+    session: object,
+    userIn: (text: string) => string | undefined,
+  ): Promise<void> {
+    const expiresAt = this.expiryOf(session)
+    const cookie = cookieText(session)
+    await this.#inLine(sid, async (key) => {
+      if (expiresAt <= Date.now()) return void (await this.store.destroy(key))
+      // Programs lengthen a session by its cookie alone, which must not end with the next request.
+      if (cookie !== '' && this.#cookies.get(sid) !== cookie) {
+        const found = await this.store.load(key)
+        const stored = found && parseSession(found.text)
+        if (found === undefined || stored === undefined) return
+        if (cookieText(stored) !== cookie) {
+          const text = withCookie(stored, session)
+          const user = userIn(text)
+          const entry = { text, expiresAt, ...(user === undefined ? {} : { user }) }
+          const result = await this.store.replace(key, entry, found)
+          if (result === 'gone') return
+          if (result === 'replaced') return this.#cookies.set(sid, cookie)
+        } else this.#cookies.set(sid, cookie)
+      }
+      await this.store.touch(key, expiresAt)
+    })
   }
 
   /** Every live session, by its id. @throws `ERR_UNSUPPORTED` if the store cannot list */
@@ -169,27 +200,6 @@ export class LegacyStore extends Store {
 
   async #destroy(sid: string): Promise<void> {
     await this.#inLine(sid, async (key) => void (await this.store.destroy(key)))
-  }
-
-  async #touch(sid: string, session: object): Promise<void> {
-    const expiresAt = this.expiryOf(session)
-    const cookie = cookieText(session)
-    await this.#inLine(sid, async (key) => {
-      if (expiresAt <= Date.now()) return void (await this.store.destroy(key))
-      // Programs lengthen a session by its cookie alone, which must not end with the next request.
-      if (cookie !== '' && this.#cookies.get(sid) !== cookie) {
-        const found = await this.store.load(key)
-        const stored = found && parseSession(found.text)
-        if (found === undefined || stored === undefined) return
-        if (cookieText(stored) !== cookie) {
-          const entry = { text: withCookie(stored, session), expiresAt }
-          const result = await this.store.replace(key, entry, found)
-          if (result === 'gone') return
-          if (result === 'replaced') return this.#cookies.set(sid, cookie)
-        }
-      }
-      await this.store.touch(key, expiresAt)
-    })
   }
 
   async #all(): Promise<Sessions> {

@@ -69,7 +69,8 @@ export class TextKeeper implements LegacyKeeper {
   }
 
   touch(id: string, session: object): Promise<void> {
-    return this.#within('touch', () => this.#legacy.touch(id, session))
+    const userIn = (text: string) => this.#userIn(text)
+    return this.#within('touch', () => this.#legacy.touchAs(id, session, userIn))
   }
 
   destroy(id: string): Promise<void> {
@@ -81,9 +82,13 @@ export class TextKeeper implements LegacyKeeper {
   #entry(session: object): Entry {
     const text = textOf(session)
     const expiresAt = this.#legacy.expiryOf(session)
-    const userOf = this.#userOf
-    const user = userOf && whoIs(JSON.parse(text), userOf).user
+    const user = this.#userIn(text)
     return user === undefined ? { text, expiresAt } : { text, expiresAt, user }
+  }
+
+  #userIn(text: string): string | undefined {
+    const userOf = this.#userOf
+    return userOf && whoIs(JSON.parse(text), userOf).user
   }
 
   get #name(): string {

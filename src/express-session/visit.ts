@@ -8,7 +8,7 @@ import type { CookieReason } from '../explanation.js'
 import type { HeaderEdit } from '../http/header-view.js'
 import type { Holder, HoldReport } from '../http/holder.js'
 import { Cookie, type CookieOptions } from './cookie.js'
-import { type Entries, entriesOf } from './data.js'
+import { type Entries, entriesOf, sameEntries } from './data.js'
 import type { SessionExplanation } from './explained.js'
 import type { House } from './house.js'
 import { Kept } from './kept.js'
@@ -34,6 +34,8 @@ export class Visit implements Holder, Doer {
   /** The store should hear that the session is used: its own touch does not write that. */
   #isAgeDue = false
   #found: 'new' | 'loaded' | 'gone' = 'new'
+  /** What could not be stored before the headers: it was told, and is not tried once more. */
+  #refused: Entries | undefined
   #calls: CallLine | undefined
   #errors: unknown[] | undefined
 
@@ -204,6 +206,9 @@ export class Visit implements Holder, Doer {
       storing = Promise.reject(error)
     }
     if (storing === undefined) return stored()
+    storing.then(undefined, () => {
+      this.#refused = entries
+    })
     return this.#settled(this.#inLine(() => storing as Promise<void>)).then(stored)
   }
 
@@ -225,6 +230,7 @@ export class Visit implements Holder, Doer {
     if (session === undefined) return this.#endUnset()
     this.#touchCookie(session)
     const entries = entriesOf(session)
+    if (this.#refused !== undefined && sameEntries(this.#refused, entries)) return undefined
     const { write, cookie } = this.#plan(session, entries)
     if (write === 'touch') this.#touch(session, entries)
     if (write === 'none' || write === 'touch') return undefined

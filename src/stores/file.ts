@@ -1,7 +1,6 @@
 import * as nodeFiles from 'node:fs/promises'
-import { basename, dirname, resolve } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type { Clock } from '../core/clock.js'
-import { systemClock } from '../core/clock.js'
 import type {
   ByUser,
   Entry,
@@ -13,34 +12,23 @@ import type {
   StoreReport,
   Sweepable,
 } from '../core/store.js'
+import { CoatcheckError } from '../errors.js'
 import { DurableFiles } from './internal/durable-files.js'
-import { FileLayout, hashName, isHashName, shardFiles } from './internal/file-layout.js'
+import { FileLayout } from './internal/file-layout.js'
 import { clearLeftover } from './internal/file-leftovers.js'
 import { FileLocks } from './internal/file-lock.js'
+import type { FileStoreOptions } from './internal/file-store-options.js'
+import { fileStoreSettings } from './internal/file-store-options.js'
 import type { FileSystem } from './internal/file-system.js'
 import { codeOf, isFull, storeError } from './internal/file-system.js'
 import { FileUserIndex } from './internal/file-user-index.js'
 import type { RecordFile } from './internal/record-file.js'
-import { decodeRecordFile, encodeRecordFile } from './internal/record-file.js'
+import type { RecordLayout } from './internal/record-layout.js'
 import { Reports } from './internal/reports.js'
-import { checkClock, checkOptions, wrongOption } from './internal/store-options.js'
+import { SessionFiles } from './internal/session-files.js'
+import { ShardRecords } from './internal/shard-records.js'
 
-/** Where a {@link FileStore} keeps its records, and how surely. */
-export interface FileStoreOptions {
-  /**
-   * The folder for the records, which belongs to the store alone. It is made with the first write,
-   * readable by nobody else (0700, files 0600).
-   */
-  path: string
-  /**
-   * Whether a write waits until the disk has it. Without it a power cut can undo the last writes
-   * or leave empty files, which read as misses; a killed process does no harm either way.
-   * @default true
-   */
-  fsync?: boolean
-  /** Injected by tests. @default the clock of the machine */
-  clock?: Clock
-}
+export type { FileStoreOptions }
 
 /** How many records of a user are read at once: a user may have thousands. */
 const READ_AT_ONCE = 16
@@ -60,35 +48,37 @@ type Found = RecordFile | 'unreadable' | undefined
  */
 export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reporting {
   readonly #clock: Clock
-  readonly #fs: FileSystem
-  readonly #layout: FileLayout
+  readonly #layout: RecordLayout
   readonly #files: DurableFiles
   readonly #locks: FileLocks
-  readonly #users: FileUserIndex
+  /** The old layout has no place for whose a record is. */
+  readonly #users: FileUserIndex | undefined
   readonly #reports = new Reports()
   /** The shard in which a sweep has met its limit, for the next one to go on there. */
   #sweptTo = ''
 
   /** The second parameter is for tests: a file system that fails. */
   constructor(options: FileStoreOptions, fs: FileSystem = nodeFiles) {
-    checkOptions('FileStore', options)
-    const { path, fsync = true, clock = systemClock } = options
-    if (typeof path !== 'string' || path === '' || path.includes('\0')) {
-      throw wrongOption('FileStore', 'path', path, 'the path of a folder')
-    }
-    if (typeof fsync !== 'boolean') throw wrongOption('FileStore', 'fsync', fsync, 'true or false')
+    const { folder, layout, fsync, clock, ...settings } = fileStoreSettings(options)
     const onError = (error: unknown) => this.#failed('write', error)
-    this.#clock = checkClock('FileStore', clock)
-    this.#fs = fs
-    this.#layout = new FileLayout(resolve(path))
+    this.#clock = clock
     this.#files = new DurableFiles(fs, fsync, onError)
     this.#locks = new FileLocks(this.#files, onError)
-    this.#users = new FileUserIndex(fs, this.#files, this.#layout)
+    if (layout === 'shards') {
+      const shards = new FileLayout(folder)
+      this.#layout = new ShardRecords(fs, shards)
+      this.#users = new FileUserIndex(fs, this.#files, shards)
+    } else {
+      this.#layout = new SessionFiles(fs, this.#files, { folder, ...settings })
+      // Who looks for the capability is not to find it.
+      Object.defineProperty(this, 'keysOfUser', { value: undefined })
+    }
   }
 
   load(key: string): Promise<Stored | undefined> {
     return coded('load', async () => {
-      const path = this.#layout.recordOf(key)
+      const path = this.#layout.pathOf(key)
+      if (path === undefined) return undefined
       const found = await this.#read(path)
       if (found === undefined) return undefined
       if (found === 'unreadable') {
@@ -103,51 +93,58 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
 
   create(key: string, entry: Entry): Promise<boolean> {
     return coded('create', async () => {
-      const path = this.#layout.recordOf(key)
-      const bytes = encodeRecordFile(recordOf(key, entry))
+      const path = this.#layout.pathOf(key)
+      if (path === undefined) throw unnameable()
+      const record = this.#recordOf(key, entry)
+      const bytes = await this.#layout.encode(record)
       // The index has to agree with the record, so a record with a user is written under the lock.
-      if (entry.user === undefined) {
+      if (record.user === undefined) {
         if ((await this.#files.insert(path, bytes)) === 'inserted') return true
       }
       return await this.#locks.run(path, async ({ confirm }) => {
         const found = await this.#read(path)
         if (found === 'unreadable' || this.#isLive(found)) return false
-        if (entry.user !== undefined) await this.#users.add(entry.user, path)
+        if (record.user !== undefined) await this.#users?.add(record.user, path)
         // No lock is needed to put a file where none is, so somebody may do so right now.
         const result = found ? 'unsupported' : await this.#files.insert(path, bytes, confirm)
         if (result === 'taken') return false
         if (result === 'unsupported') await this.#files.overwrite(path, bytes, confirm)
-        if (found !== undefined) await this.#afterEnd(found, path, entry.user)
+        if (found !== undefined) await this.#afterEnd(found, path, record.user)
         return true
       })
     })
   }
 
   replace(key: string, entry: Entry, seen: Stored): Promise<Replaced> {
-    return coded('replace', () => {
-      const path = this.#layout.recordOf(key)
-      return this.#locks.run(path, async ({ confirm }) => {
+    return coded('replace', async () => {
+      const path = this.#layout.pathOf(key)
+      if (path === undefined) return 'gone'
+      const record = this.#recordOf(key, entry)
+      const bytes = await this.#layout.encode(record)
+      return await this.#locks.run(path, async ({ confirm }) => {
         const found = await this.#read(path)
         if (!this.#isLive(found)) return 'gone'
-        if (found.body.toString() !== seen.text) return 'changed'
+        if (!this.#layout.isSame(found.body.toString(), seen.text)) return 'changed'
         const { user } = found
-        if (entry.user !== undefined && entry.user !== user) {
-          await this.#users.add(entry.user, path)
+        if (record.user !== undefined && record.user !== user) {
+          await this.#users?.add(record.user, path)
         }
-        await this.#files.overwrite(path, encodeRecordFile(recordOf(key, entry)), confirm)
-        if (user !== undefined && user !== entry.user) await this.#leaveUser(user, path)
+        await this.#files.overwrite(path, bytes, confirm)
+        if (user !== undefined && user !== record.user) await this.#leaveUser(user, path)
         return 'replaced'
       })
     })
   }
 
   touch(key: string, expiresAt: number): Promise<boolean> {
-    return coded('touch', () => {
-      const path = this.#layout.recordOf(key)
-      return this.#locks.run(path, async ({ confirm }) => {
+    return coded('touch', async () => {
+      const path = this.#layout.pathOf(key)
+      if (path === undefined) return false
+      return await this.#locks.run(path, async ({ confirm }) => {
         const found = await this.#read(path)
         if (!this.#isLive(found)) return false
-        await this.#files.overwrite(path, encodeRecordFile({ ...found, expiresAt }), confirm)
+        const bytes = await this.#layout.encode(this.#layout.touched(found, expiresAt))
+        await this.#files.overwrite(path, bytes, confirm)
         return true
       })
     })
@@ -155,9 +152,9 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
 
   destroy(key: string): Promise<boolean> {
     return coded('destroy', async () => {
-      const path = this.#layout.recordOf(key)
+      const path = this.#layout.pathOf(key)
       // Nothing but `create` makes an absent record present, so no lock is needed to say so.
-      if ((await this.#read(path)) === undefined) return false
+      if (path === undefined || (await this.#read(path)) === undefined) return false
       return await this.#locks.run(path, async ({ confirm }) => {
         const found = await this.#read(path)
         await confirm()
@@ -175,17 +172,17 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
   sweep({ limit = Infinity }: { limit?: number } = {}): Promise<number> {
     return coded('sweep', async () => {
       let removed = 0
-      for await (const { path, name } of shardFiles(this.#fs, this.#layout, this.#sweptTo)) {
+      for await (const { path, name } of this.#layout.files(this.#sweptTo)) {
         this.#sweptTo = basename(dirname(path))
         if (removed >= limit) return removed
-        if (!isHashName(name)) {
+        if (!this.#layout.isRecord(name)) {
           await this.#attempt('sweep', () => clearLeftover(this.#files, this.#locks, path))
         } else if (await this.#attempt('sweep', () => this.#sweepRecord(path))) {
           removed += 1
         }
       }
       this.#sweptTo = ''
-      for await (const { entry, record } of this.#users.entries()) {
+      for await (const { entry, record } of this.#users?.entries() ?? []) {
         await this.#attempt('sweep', () => this.#sweepIndexEntry(entry, record))
       }
       return removed
@@ -194,8 +191,8 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
 
   async *entries(): AsyncGenerator<{ key: string } & Stored, void, undefined> {
     try {
-      for await (const { path, name } of shardFiles(this.#fs, this.#layout)) {
-        if (!isHashName(name)) continue
+      for await (const { path, name } of this.#layout.files()) {
+        if (!this.#layout.isRecord(name)) continue
         const found = await this.#read(path)
         if (!this.#isLive(found)) continue
         yield { key: found.key, text: found.body.toString(), expiresAt: found.expiresAt }
@@ -208,7 +205,7 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
   keysOfUser(user: string): Promise<string[]> {
     return coded('keysOfUser', async () => {
       const keys: string[] = []
-      const paths = await this.#users.recordsOf(user)
+      const paths = (await this.#users?.recordsOf(user)) ?? []
       for (let at = 0; at < paths.length; at += READ_AT_ONCE) {
         const some = paths.slice(at, at + READ_AT_ONCE).map((path) => this.#keyIfOf(user, path))
         for (const key of await Promise.all(some)) if (key !== undefined) keys.push(key)
@@ -226,8 +223,7 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
     try {
       const bytes = await this.#files.read(path)
       if (bytes === undefined) return undefined
-      const record = decodeRecordFile(bytes)
-      return record && hashName(record.key) === basename(path) ? record : 'unreadable'
+      return (await this.#layout.decode(bytes, path)) ?? 'unreadable'
     } catch (error) {
       if (codeOf(error) === 'EISDIR') return 'unreadable'
       throw error
@@ -279,7 +275,7 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
     if (aside === undefined) return false
     const bytes = await this.#files.read(aside)
     if (bytes === undefined) return false
-    const found = decodeRecordFile(bytes)
+    const found = await this.#layout.decode(bytes, aside)
     if (found === undefined || found.expiresAt > this.#clock.now()) {
       await this.#files.putBack(aside, path)
       return false
@@ -298,7 +294,7 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
 
   /** An entry that stays is found out by the next `keysOfUser`, so a failure undoes nothing. */
   async #leaveUser(user: string, path: string): Promise<void> {
-    await this.#attempt('index', () => this.#users.remove(user, path))
+    await this.#attempt('index', async () => this.#users?.remove(user, path))
   }
 
   /** Takes a dead entry out of the index. Gives the key if the record has become live meanwhile. */
@@ -308,7 +304,7 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
         const found = await this.#read(path)
         if (found === 'unreadable') return undefined
         if (this.#isLive(found) && found.user === user) return found.key
-        await this.#users.remove(user, path)
+        await this.#users?.remove(user, path)
         return undefined
       }),
     )
@@ -317,7 +313,7 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
   async #sweepIndexEntry(entry: string, record: string): Promise<void> {
     if ((await this.#files.writtenAt(record)) !== undefined) return
     await this.#locks.run(record, async () => {
-      if ((await this.#files.writtenAt(record)) === undefined) await this.#users.removeEntry(entry)
+      if ((await this.#files.writtenAt(record)) === undefined) await this.#users?.removeEntry(entry)
     })
   }
 
@@ -331,13 +327,22 @@ export class FileStore implements Store, Sweepable, Enumerable, ByUser, Reportin
     }
   }
 
+  #recordOf(key: string, { text, expiresAt, user }: Entry): RecordFile {
+    const kept = this.#users === undefined ? undefined : user
+    return { key, expiresAt, user: kept, body: Buffer.from(text) }
+  }
+
   #failed(op: string, error: unknown): void {
     this.#reports.send({ type: 'error', op, error: storeError(op, error) })
   }
 }
 
-function recordOf(key: string, { text, expiresAt, user }: Entry): RecordFile {
-  return { key, expiresAt, user, body: Buffer.from(text) }
+function unnameable(): CoatcheckError {
+  return new CoatcheckError(
+    'ERR_UNSUPPORTED',
+    "FileStore: in layout 'session-file-store' a key is the name of a file, which this one cannot be.",
+    { op: 'create', store: 'FileStore', outcome: 'failed' },
+  )
 }
 
 async function coded<T>(op: string, run: () => Promise<T>): Promise<T> {

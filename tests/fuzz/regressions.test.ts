@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { cookieFrom } from '../../src/cookie-option.js'
 import { encodeStrict } from '../../src/core/strict-json.js'
 import { Keyring } from '../../src/crypto/keyring.js'
-import { cookieFrom } from '../../src/options.js'
 
 describe('what fuzzing has found', () => {
   it('a signature with another character of the same low byte is no signature', () => {

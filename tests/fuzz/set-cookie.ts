@@ -1,7 +1,7 @@
 import fc from 'fast-check'
+import { type CookieOptions, cookieFrom } from '../../src/cookie-option.js'
 import { OptionError } from '../../src/errors.js'
 import { clearLine, formOf, setLine } from '../../src/http/session-cookie.js'
-import { type CookieOptions, cookieFrom } from '../../src/options.js'
 import { CookieJar } from '../../src/testing/cookie-jar.js'
 import { parseSetCookie } from '../../src/testing/set-cookie.js'
 import { same, type Target, target } from './target.js'

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { type CookieOptions, cookieFrom } from '../../src/cookie-option.js'
 import {
   audienceOf,
   type CookieAttributes,
@@ -8,7 +9,6 @@ import {
   readTokens,
   setLine,
 } from '../../src/http/session-cookie.js'
-import { type CookieOptions, cookieFrom } from '../../src/options.js'
 import { parseSetCookie } from '../../src/testing/set-cookie.js'
 
 const HTTPS = true

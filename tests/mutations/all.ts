@@ -5,6 +5,7 @@ import { expiry } from './expiry.js'
 import { failure } from './failure.js'
 import { fuzz } from './fuzz.js'
 import { lifecycle } from './lifecycle.js'
+import { movingOver } from './moving-over.js'
 import type { Mutation } from './mutation.js'
 import { oldStores } from './old-stores.js'
 import { operation } from './operation.js'
@@ -19,6 +20,7 @@ export const mutations: readonly Mutation[] = [
   ...everywhere,
   ...fuzz,
   ...oldStores,
+  ...movingOver,
   ...operation,
   ...responses,
   ...expiry,

@@ -222,7 +222,7 @@ export const cookies: readonly Mutation[] = [
   {
     rule: 'B16',
     without: 'refusing None without Secure',
-    file: 'src/options.ts',
+    file: 'src/cookie-option.ts',
     find: "if (secure === false && sameSite === 'none') {",
     put: 'if (Math.random() > 1) {',
     test: COMBINATIONS,
@@ -231,7 +231,7 @@ export const cookies: readonly Mutation[] = [
   {
     rule: 'B16',
     without: 'refusing a semicolon in a path',
-    file: 'src/options.ts',
+    file: 'src/cookie-option.ts',
     find: '\\x20-\\x3a\\x3d-\\x7e',
     put: '\\x20-\\x7e',
     test: COMBINATIONS,
@@ -240,7 +240,7 @@ export const cookies: readonly Mutation[] = [
   {
     rule: 'B16',
     without: 'refusing a path that no line could be made of',
-    file: 'src/options.ts',
+    file: 'src/cookie-option.ts',
     find: '[\\x20-\\x3a\\x3d-\\x7e]*[\\x21-\\x3a\\x3d-\\x7e]',
     put: '[\\x20-\\x3a\\x3c-\\x7e]*[\\x21-\\x3a\\x3c-\\x7e]',
     test: 'tests/http/session-cookie.test.ts',
@@ -249,7 +249,7 @@ export const cookies: readonly Mutation[] = [
   {
     rule: 'B16',
     without: 'the longest label of a host name',
-    file: 'src/options.ts',
+    file: 'src/cookie-option.ts',
     find: '/^\\.?[0-9a-z](?:[0-9a-z-]{0,61}',
     put: '/^\\.?[0-9a-z](?:[0-9a-z-]{0,99}',
     test: COMBINATIONS,
@@ -267,7 +267,7 @@ export const cookies: readonly Mutation[] = [
   {
     rule: 'B16',
     without: 'the longest attribute of browsers',
-    file: 'src/options.ts',
+    file: 'src/cookie-option.ts',
     find: 'const LONGEST_ATTRIBUTE = 1024',
     put: 'const LONGEST_ATTRIBUTE = 1025',
     test: COMBINATIONS,
@@ -605,7 +605,7 @@ export const cookies: readonly Mutation[] = [
   {
     rule: 'B16',
     without: 'HttpOnly for the prefixes that promise it',
-    file: 'src/options.ts',
+    file: 'src/cookie-option.ts',
     find: `prefix.endsWith('http-') && !httpOnly`,
     put: `prefix.endsWith('http-') && name === ''`,
     test: 'tests/options.test.ts',

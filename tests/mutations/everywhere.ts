@@ -56,7 +56,7 @@ export const everywhere: readonly Mutation[] = [
   {
     rule: 'B51',
     without: 'refusing attributes that break the promise of __Host-',
-    file: 'src/options.ts',
+    file: 'src/cookie-option.ts',
     find: "{ path?: '/'; domain?: never; secure?: 'auto' | true }",
     put: "{ path?: string; domain?: string; secure?: 'auto' | true }",
     test: TYPES,
@@ -65,7 +65,7 @@ export const everywhere: readonly Mutation[] = [
   {
     rule: 'B51',
     without: 'comparing the prefixes without case',
-    file: 'src/options.ts',
+    file: 'src/cookie-option.ts',
     find: 'Promised<Lowercase<Name>>',
     put: 'Promised<Name>',
     test: TYPES,
@@ -74,7 +74,7 @@ export const everywhere: readonly Mutation[] = [
   {
     rule: 'B51',
     without: 'refusing SameSite=None without Secure',
-    file: 'src/options.ts',
+    file: 'src/cookie-option.ts',
     find: "{ secure: false; sameSite?: 'lax' | 'strict'; partitioned?: false }",
     put: "{ secure: false; sameSite?: 'lax' | 'strict' | 'none'; partitioned?: false }",
     test: TYPES,
@@ -165,8 +165,8 @@ export const everywhere: readonly Mutation[] = [
     rule: 'B53',
     without: 'telling a failing store from a missing session',
     file: 'src/middleware.ts',
-    find: 'await openAll(manager, tokens, audienceOf(attributes))',
-    put: 'await openAll(manager, tokens, audienceOf(attributes)).catch(() => NOTHING_FOUND)',
+    find: 'await openRequest(manager, req, tokens, attributes)',
+    put: 'await Promise.resolve(openRequest(manager, req, tokens, attributes)).catch(() => NOTHING_FOUND)',
     test: SOCKETS,
     named: 'rejects when the store fails',
   },

@@ -194,7 +194,7 @@ export const expiry: readonly Mutation[] = [
   {
     rule: 'B27',
     without: 'what takes the place of an old option',
-    file: 'src/options.ts',
+    file: 'src/option-checks.ts',
     find: 'const instead = Object.hasOwn(legacy, name) ? legacy[name] : undefined',
     put: "const instead = Object.hasOwn(legacy, '') ? legacy[name] : undefined",
     test: 'tests/session/old-options.test.ts',

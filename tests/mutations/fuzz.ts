@@ -62,7 +62,7 @@ export const fuzz: readonly Mutation[] = [
   {
     rule: 'B16',
     without: 'refusing a path that browsers cut, as fuzzing sees it',
-    file: 'src/options.ts',
+    file: 'src/cookie-option.ts',
     find: '(?:[\\x20-\\x3a\\x3d-\\x7e]*[\\x21-\\x3a\\x3d-\\x7e])?$/',
     put: '[\\x20-\\x3a\\x3d-\\x7e]*$/',
     test,
@@ -71,7 +71,7 @@ export const fuzz: readonly Mutation[] = [
   {
     rule: 'B16',
     without: 'refusing a path that browsers cut, by a known case',
-    file: 'src/options.ts',
+    file: 'src/cookie-option.ts',
     find: '(?:[\\x20-\\x3a\\x3d-\\x7e]*[\\x21-\\x3a\\x3d-\\x7e])?$/',
     put: '[\\x20-\\x3a\\x3d-\\x7e]*$/',
     test: regressions,

@@ -57,8 +57,8 @@ const users: readonly Mutation[] = [
     rule: 'S17',
     without: 'an index entry before its record',
     file: 'src/stores/file.ts',
-    find: '        if (entry.user !== undefined) await this.#users.add(entry.user, path)\n',
-    put: "        const { user = '' } = entry\n        setTimeout(() => this.#users.add(user, path), 100)\n",
+    find: '        if (record.user !== undefined) await this.#users?.add(record.user, path)\n',
+    put: "        const { user = '' } = record\n        setTimeout(() => this.#users?.add(user, path), 100)\n",
     test: CRASH,
   },
   {
