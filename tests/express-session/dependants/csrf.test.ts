@@ -1,12 +1,15 @@
 import cookieParser from 'cookie-parser'
 import { doubleCsrf } from 'csrf-csrf'
-import { csrfSync } from 'csrf-sync'
 import type { Express, RequestHandler } from 'express'
 import { describe, expect, it } from 'vitest'
 import type { CookieClient } from '../../../src/testing/index.js'
 import { faces, type HeldSession, requireHere, serveFace, sessionOf } from './faces.js'
 
 const csurf = requireHere('csurf') as () => RequestHandler
+// Its types and those of csrf-csrf declare one property of a request in two ways.
+const { csrfSync } = requireHere('csrf-sync') as {
+  csrfSync(): { csrfSynchronisedProtection: RequestHandler }
+}
 const lusca = requireHere('lusca') as { csrf(): RequestHandler }
 
 interface Package {
