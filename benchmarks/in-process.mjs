@@ -10,6 +10,7 @@ import { Writable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { session } from 'coatcheck'
+import dropIn from 'coatcheck/express-session'
 import express from 'express'
 import expressSession from 'express-session'
 
@@ -34,6 +35,7 @@ const sides = {
     next()
   },
   coatcheck: session({ secret }),
+  'drop-in': dropIn({ secret, resave: false, saveUninitialized: false }),
   'express-session': expressSession({ secret, resave: false, saveUninitialized: false }),
   ...(baseline && { baseline: baseline.session({ secret }) }),
 }
@@ -127,9 +129,10 @@ for (const [name, handler] of Object.entries(cases)) {
       best[side] = Math.min(best[side] ?? Number.POSITIVE_INFINITY, (user + system) / requests)
     }
   }
-  const ratio = (best.coatcheck - best.bare) / (best['express-session'] - best.bare)
+  const added = (side) => (best[side] - best.bare) / (best['express-session'] - best.bare)
+  const ratios = ['coatcheck', 'drop-in'].map((side) => `${side} ${added(side).toFixed(2)}`)
   const micros = Object.entries(best).map(([side, cpu]) => `${side} ${cpu.toFixed(1)} µs`)
-  console.log(`${name}: ${micros.join(', ')}; added, as a ratio: ${ratio.toFixed(2)}`)
+  console.log(`${name}: ${micros.join(', ')}; added, as a ratio: ${ratios.join(', ')}`)
   if (baseline)
     console.log(`  coatcheck / baseline: ${(best.coatcheck / best.baseline).toFixed(2)}`)
 }

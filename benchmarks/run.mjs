@@ -1,5 +1,6 @@
-// CPU per request and requests per second of bare Express, Coatcheck and express-session with their
-// memory stores, in one interleaved run. The result is ratios: both sides met the same machine.
+// CPU per request and requests per second of bare Express, Coatcheck, its drop-in for express-session
+// and express-session itself, with their memory stores, in one interleaved run. The result is ratios:
+// all sides met the same machine.
 //
 //   npm run bench [-- --rounds 60 --requests 600]
 //
@@ -28,7 +29,7 @@ const baseline =
   values.baseline === undefined
     ? undefined
     : pathToFileURL(join(resolve(values.baseline), 'dist/esm/index.js')).href
-const SIDES = ['bare', 'coatcheck', 'express-session', ...(baseline ? ['baseline'] : [])]
+const SIDES = ['bare', 'coatcheck', 'drop-in', 'express-session', ...(baseline ? ['baseline'] : [])]
 const CASES = ['read', 'write', 'anonymous']
 
 function reply(child) {
@@ -142,10 +143,15 @@ for (const name of CASES) {
         )
         .join(', '),
   )
-  for (const side of SIDES.slice(2)) {
+  const RATIOS = [
+    ['coatcheck', 'express-session'],
+    ['drop-in', 'express-session'],
+    ...(baseline ? [['coatcheck', 'baseline']] : []),
+  ]
+  for (const [side, other] of RATIOS) {
     console.log(
-      `  the same, coatcheck / ${side}: ` +
-        spread(groups.map((at) => added('coatcheck', at) / added(side, at))),
+      `  the same, ${side} / ${other}: ` +
+        spread(groups.map((at) => added(side, at) / added(other, at))),
     )
   }
   if (baseline) {
@@ -154,13 +160,11 @@ for (const name of CASES) {
         spread(each((round) => cpu('coatcheck', round) / cpu('baseline', round))),
     )
   }
-  console.log(
-    `  requests/s, coatcheck / express-session: ` +
-      spread(
-        each((round) => results.coatcheck[round].rate / results['express-session'][round].rate),
-      ) +
-      '\n',
-  )
+  for (const side of ['coatcheck', 'drop-in']) {
+    const faster = (round) => results[side][round].rate / results['express-session'][round].rate
+    console.log(`  requests/s, ${side} / express-session: ${spread(each(faster))}`)
+  }
+  console.log()
 }
 for (const { child, agent } of servers) {
   agent.destroy()

@@ -1,8 +1,9 @@
-// One server under test: node benchmarks/server.mjs <bare|coatcheck|express-session|baseline> [URL]
+// One server under test: node benchmarks/server.mjs <bare|coatcheck|drop-in|express-session|baseline> [URL]
 // where the URL is the entry of another build of Coatcheck, the baseline.
 // Tells its port, and its CPU time whenever it is asked.
 
 import { session } from 'coatcheck'
+import dropIn from 'coatcheck/express-session'
 import express from 'express'
 import expressSession from 'express-session'
 
@@ -15,6 +16,7 @@ const middleware = {
     next()
   },
   coatcheck: () => session({ secret }),
+  'drop-in': () => dropIn({ secret, resave: false, saveUninitialized: false }),
   'express-session': () => expressSession({ secret, resave: false, saveUninitialized: false }),
   baseline: () => baseline.session({ secret }),
 }

@@ -1,6 +1,6 @@
 // Builds dist/esm (what Node loads) and dist/cjs (for tools that cannot load ES modules).
 import { execFileSync } from 'node:child_process'
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -29,6 +29,8 @@ try {
     execFileSync(process.execPath, args, { stdio: 'inherit', cwd: root })
   }
   writeFileSync(join(draft, 'cjs/package.json'), '{ "type": "commonjs" }\n')
+  requireGives(join(draft, 'cjs/express-session/index'), 'session', './middleware.js')
+  requireGives(join(draft, 'cjs/cookie-session/index'), 'cookieSession', './middleware.js')
   writeFileSync(join(draft, STAMP), `${sources}\n`)
   putInPlace()
 } catch (error) {
@@ -38,6 +40,22 @@ try {
 } finally {
   rmSync(draft, { recursive: true, force: true })
   rmSync(retired, { recursive: true, force: true })
+}
+
+/**
+ * Makes a CommonJS module whose `require` gives one function, with everything else on it. The ES
+ * module says so by the export name 'module.exports', which tsc turns into one property of many.
+ */
+function requireGives(path, name, from) {
+  const types = readFileSync(`${path}.d.ts`, 'utf8')
+  if (!types.includes(`${name} as 'module.exports'`)) throw new Error(`${path} is no such module`)
+  const globals = types.replace(/^export .*\n/gm, '')
+  writeFileSync(`${path}.d.ts`, `import { ${name} } from '${from}';\n${globals}export = ${name};\n`)
+  const [, sourceMap] = readFileSync(`${path}.js`, 'utf8').split(/^(?=\/\/# sourceMappingURL)/m)
+  writeFileSync(
+    `${path}.js`,
+    `"use strict";\nmodule.exports = require("${from}").${name};\n${sourceMap}`,
+  )
 }
 
 function putInPlace() {

@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { mutations } from './mutations/all.js'
 import { read, root } from './support/docs.js'
+import { type TestLink, testLinks, titlesIn } from './support/test-titles.js'
 
 const PAGE = 'docs/behaviour.md'
 
 interface Promised {
   readonly rule: string
   readonly text: string
-  readonly tests: readonly { readonly path: string; readonly name: string }[]
+  readonly tests: readonly TestLink[]
 }
 
 /** The bullets of the page, each under the rule whose heading stands above it. */
@@ -20,34 +21,13 @@ function promises(): Promised[] {
     const bullets = section.split(/\n## /)[0]!.split(/^- /m).slice(1)
     for (const bullet of bullets) {
       const text = bullet.replaceAll(/\s+/g, ' ').trim()
-      const tests = [...text.matchAll(/\[[^\]]+\]\((\S+) "([^"]+)"\)/g)].map((link) => ({
-        path: join(dirname(PAGE), link[1]!),
-        name: link[2]!,
-      }))
-      found.push({ rule, text, tests })
+      found.push({ rule, text, tests: testLinks(text) })
     }
   }
   return found
 }
 
 const all = promises()
-
-const TITLE = String.raw`\(\s*(?<quote>['"\x60])(?<title>(?:\\.|(?!\k<quote>)[^\\])*)\k<quote>`
-
-/** The titles of the tests and groups in a file, but of none that is skipped. */
-function titlesIn(source: string): string[] {
-  const calls = new RegExp(String.raw`\b(?:it|test|describe)(?<how>(?:\.\w+)*)${TITLE}`, 'g')
-  const tables = new RegExp(String.raw`\)${TITLE},\s`, 'g')
-  const run = [...source.matchAll(calls)].filter(({ groups }) => !isLeftOut(groups!.how!))
-  const each = isLeftOut(source) ? [] : [...source.matchAll(tables)]
-  const titles = [...run, ...each].map(({ groups }) => groups!.title!)
-  return titles.map((title) => title.replaceAll('\\', '').replaceAll(/\s+/g, ' '))
-}
-
-/** By the words after `it`, or anywhere in a file whose tables may be meant. */
-function isLeftOut(how: string): boolean {
-  return /^(\.\w+)*\.(skip|todo)\b|\.(skip|todo)\.each\b/.test(how)
-}
 
 describe('the promises of docs/behaviour.md', () => {
   it.each(all)('$rule: $text', ({ tests }) => {
@@ -84,9 +64,9 @@ describe('the promises of docs/behaviour.md', () => {
   it('are those of every rule that is built', () => {
     const from = (first: number, last: number) =>
       Array.from({ length: last - first + 1 }, (_, i) => first + i)
-    // Left out: 21, 35 to 38, 40 to 45, 52, 54: tokens outside cookies, state in the client, the
-    // stores with servers, and the drop-ins.
-    const built = [...from(1, 20), ...from(22, 34), 39, ...from(46, 51), 53, ...from(55, 57)]
+    // Left out: 21, 35 to 38, 40 to 45: tokens outside cookies, state in the client, and the stores
+    // with servers.
+    const built = [...from(1, 20), ...from(22, 34), 39, ...from(46, 57)]
     expect([...new Set(all.map(({ rule }) => rule))]).toEqual(built.map((number) => `B${number}`))
   })
 })

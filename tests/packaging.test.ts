@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { installedProject, type Project, root, SERVE } from './packaging/project.js'
 
 interface Manifest {
@@ -37,6 +37,19 @@ it('holds the builds and what a reader needs, and nothing else', () => {
   expect(files).toEqual([...built, 'cjs/package.json'].sort())
 })
 
+it('declares its types by nothing but its own files and those of Node', () => {
+  const dist = join(installed, 'dist')
+  const foreign = filesOf(dist)
+    .filter((path) => path.endsWith('.d.ts'))
+    .flatMap((path) => {
+      const text = readFileSync(join(dist, path), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '')
+      const named = text.matchAll(/\b(?:from|import|require|types)\s*[(=]?\s*["']([^"']+)["']/g)
+      return [...named].map(([, name]) => `${path}: ${name}`)
+    })
+    .filter((line) => !/: (?:\.|node:)/.test(line))
+  expect(foreign).toEqual([])
+})
+
 it('carries the sources in the source maps, since it does not carry src', () => {
   const dist = join(installed, 'dist')
   for (const path of filesOf(dist).filter((one) => one.endsWith('.map'))) {
@@ -59,7 +72,8 @@ it('is one package under import and require: every class exists once', async () 
     for (const specifier of ${JSON.stringify(specifiers)}) {
       const imported = await import(specifier)
       const required = require(specifier)
-      const names = Object.keys(imported)
+      // What makes \`require\` give a function, and is not on the function.
+      const names = Object.keys(imported).filter((name) => name !== 'module.exports')
       if (names.length === 0) throw new Error(specifier + ' is empty')
       for (const name of names) {
         if (imported[name] !== required[name]) throw new Error(specifier + ' has two ' + name)
@@ -79,6 +93,51 @@ it('loads from a CommonJS program', async () => {
     console.log(typeof session({ secret: 'x'.repeat(32), store }))`,
   )
   expect([stdout, stderr]).toEqual(['function\n', ''])
+})
+
+describe('the drop-in', () => {
+  const USE = `
+    const { sessions } = new session.MemoryStore()
+    const middleware = session({ secret: 'a secret', resave: false, saveUninitialized: false })
+    const statics = [session.Store, session.Session, session.Cookie, session.MemoryStore]
+    const kinds = [session, middleware, Store, ...statics].map((one) => typeof one)
+    console.log(new Set(kinds), sessions, Store === session.Store, MemoryStore === statics[3])`
+  const USED = "Set(1) { 'function' } [Object: null prototype] {} true true\n"
+
+  it.each([
+    [
+      'required',
+      'cjs',
+      `const session = require('coatcheck/express-session')
+      const { Store, MemoryStore } = require('coatcheck/express-session')`,
+    ],
+    ['imported', 'mjs', `import session, { Store, MemoryStore } from 'coatcheck/express-session'`],
+    [
+      'imported by name',
+      'mjs',
+      `import { session, Store, MemoryStore } from 'coatcheck/express-session'`,
+    ],
+    [
+      'imported whole',
+      'mjs',
+      `import * as all from 'coatcheck/express-session'
+      const { default: session, Store, MemoryStore } = all`,
+    ],
+  ])('is the function itself, %s', async (_, extension, head) => {
+    const { stdout, stderr } = await script(`drop-in.${extension}`, `${head}\n${USE}`)
+    expect([stdout, stderr]).toEqual([USED, ''])
+  })
+
+  it('is the function itself in the CommonJS build', async () => {
+    const file = JSON.stringify(commonJsFiles()['coatcheck/express-session'])
+    const { stdout, stderr } = await script(
+      'drop-in-tool.cjs',
+      `const session = require(${file})
+      const { Store, MemoryStore } = require(${file})
+      ${USE}`,
+    )
+    expect([stdout, stderr]).toEqual([USED, ''])
+  })
 })
 
 it('keeps everything else to itself', async () => {
@@ -115,7 +174,8 @@ it('exports the same names from both builds', async () => {
     const names = {}
     for (const [specifier, file] of Object.entries(${JSON.stringify(commonJsFiles())})) {
       const builds = [await import(specifier), require(file)]
-      names[specifier] = builds.map((build) => Object.keys(build).sort())
+      const namesOf = (build) => Object.keys(build).filter((name) => name !== 'module.exports')
+      names[specifier] = builds.map((build) => namesOf(build).sort())
     }
     console.log(JSON.stringify(names))`,
   )

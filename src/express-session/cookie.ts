@@ -33,6 +33,8 @@ export interface Cookie extends CookieOptions {
   /** What is left of the life, in ms. Setting it sets `expires` and `originalMaxAge`. */
   get maxAge(): number | undefined
   set maxAge(ms: number | null | undefined)
+  /** What `'auto'` in the options has become. */
+  sameSite?: boolean | 'lax' | 'strict' | 'none' | undefined
   /** The attributes in the order in which they are stored. */
   readonly data: object
   /** A Set-Cookie line with these attributes. */

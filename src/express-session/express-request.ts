@@ -1,3 +1,4 @@
+import type { IsOurs, SessionID } from './beside.js'
 import type { RequestSession } from './request.js'
 import type { SessionOwner } from './session.js'
 import type { SessionData } from './session-data.js'
@@ -18,15 +19,3 @@ export interface RequestStore extends Store {
   /** Gives a request a new id and an empty session. */
   generate(req: SessionOwner & { session?: RequestSession }): void
 }
-
-/** Another way to say string, by which a program with `@types/express-session` is told. */
-type SessionID = string & {}
-
-/**
- * Where `@types/express-session` is in the same compilation (older TypeScript takes in every
- * installed `@types`), the names are its own: it declares `sessionID` a plain string.
- */
-type IsOurs = IsSame<Express.Request['sessionID'], SessionID>
-
-type IsSame<A, B> =
-  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false

@@ -22,6 +22,8 @@ export class Kept {
   #saved: Known | undefined
   /** The cookie it was saved with, after a regenerate: no touch tells the store of a change then. */
   #savedCookie: object | undefined
+  /** The id that this request has made. */
+  #made: string | undefined
   /** What others may have changed since. */
   #base: Entries = NO_ENTRIES
   /** The id with a record. */
@@ -36,15 +38,18 @@ export class Kept {
 
   /** A record was loaded, or loaded again. */
   loaded(id: string, entries: Entries): void {
-    this.#original = { id, entries }
+    const loaded = { id, entries }
+    // A session of this request stays a new one, or its cookie would not be sent.
+    if (this.#made !== id) this.#original = loaded
     this.#base = entries
     this.#live = id
-    if (!this.#house.settings.policy.resave) this.#saved = this.#original
+    if (!this.#house.settings.policy.resave) this.#saved = loaded
   }
 
   /** A new session has begun. After a regenerate its id alone makes it a changed one. */
   made(id: string): void {
     this.isGone = false
+    this.#made = id
     this.#savedCookie = undefined
     this.#original ??= { id, entries: NO_ENTRIES }
   }

@@ -57,7 +57,6 @@ const METHODS = ['load', 'create', 'replace', 'touch', 'destroy'] as const
  * A record that holds no session counts as absent, and stays where it is. An `error` event tells of
  * it, and of a failure for which no callback was given, if somebody listens.
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: of methods that Store has
 export class LegacyStore extends Store {
   /** Where the records are. */
   readonly store: NewStore
@@ -277,15 +276,6 @@ export class LegacyStore extends Store {
     // An `error` event without a listener would end the process.
     if (this.listenerCount('error') > 0) this.emit('error', asError(error))
   }
-}
-
-/**
- * As the methods that it inherits, in words that fit the types of the real package too: there a
- * session is what the program has declared for that package.
- */
-export interface LegacyStore {
-  load(sid: string, callback: StoreCallback<Anything>): void
-  createSession(req: Anything, session: Anything): Anything
 }
 
 function enumerable(store: NewStore): Enumerable {

@@ -1,5 +1,6 @@
 import { answer } from '../core/session.js'
 import type { Anything } from './anything.js'
+import type { Described } from './beside.js'
 import type { SessionData } from './session-data.js'
 import { Store } from './store.js'
 
@@ -16,11 +17,11 @@ declare class MemoryStore extends Store {
   sessions: { [sid: string]: string }
   // Each gives a promise where there is no callback, which is not declared: a class that extends
   // this one would have to promise the same.
-  get(sid: string, callback: Answer<SessionData | null>): void
+  get(sid: string, callback: Answer<Described<SessionData> | null>): void
   set(sid: string, session: object, callback?: Answer): void
   destroy(sid: string, callback?: Answer): void
   override touch(sid: string, session: object, callback?: Answer): void
-  override all(callback: Answer<Sessions>): void
+  override all(callback: Answer<Described<Sessions>>): void
   override length(callback: Answer<number>): void
   override clear(callback?: Answer): void
 }

@@ -264,18 +264,18 @@ function isRecord(found: object): boolean {
   return typeof cookie === 'object' && cookie !== null && !Array.isArray(found)
 }
 
-/** `store.generate(req)`, for whoever calls it: a new id and an empty session, at once. */
-function generate(house: House, req: Request): void {
+/** `store.generate(req)`, for whoever calls it: a new id and an empty session, at once if `genid` is. */
+function generate(house: House, req: Request): void | Promise<void> {
   const visit = req[DOER]
-  if (visit instanceof Visit) {
-    visit.generate()
-    return
+  if (visit instanceof Visit) return visit.generate()
+  const begin = (made: string) => {
+    req.sessionID = made
+    const { cookie, proxy } = house.settings
+    const session = new Session(req)
+    session.cookie = cookieFor(req, typeof cookie === 'function' ? cookie(req) : cookie, proxy)
+    req.session = session
   }
   const id = house.newId(req)
-  if (typeof id === 'string') req.sessionID = id
-  const { cookie } = house.settings
-  const made = new Session(req)
-  const options = typeof cookie === 'function' ? cookie(req) : cookie
-  made.cookie = cookieFor(req, options, house.settings.proxy)
-  req.session = made
+  if (typeof id !== 'string') return Promise.resolve(id).then(begin)
+  begin(id)
 }

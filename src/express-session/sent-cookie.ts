@@ -74,9 +74,9 @@ export class SentCookie {
     }
   }
 
-  /** Same name, domain, path and flags. */
+  /** Same name, domain, path and flags, which are those of the record: the options may be newer. */
   #clearLine(): string {
-    const cookie = this.make()
+    const cookie = this.last === undefined ? this.make() : new Cookie(this.last.data)
     cookie.expires = new Date(0)
     return cookie.serialize(this.#ties.idCookie.name, '')
   }

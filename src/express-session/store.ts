@@ -1,10 +1,12 @@
 import { EventEmitter } from 'node:events'
 import type { Anything } from './anything.js'
+import type { Described } from './beside.js'
 import { Cookie } from './cookie.js'
 import { Session, type SessionOwner } from './session.js'
 import type { SessionData } from './session-data.js'
 
 type Answer<T = void> = (error?: Anything, value?: T) => void
+type Sessions = { [sid: string]: SessionData }
 
 /**
  * The base of every store made for express-session: an event emitter that can make sessions of what
@@ -12,19 +14,22 @@ type Answer<T = void> = (error?: Anything, value?: T) => void
  */
 declare abstract class Store extends EventEmitter {
   constructor(options?: Anything)
-  abstract get(sid: string, callback: (error: Anything, session?: SessionData | null) => void): void
-  abstract set(sid: string, session: SessionData, callback?: Answer): void
+  abstract get(sid: string, callback: Answer<Described<SessionData> | null>): void
+  abstract set(sid: string, session: Described<SessionData>, callback?: Answer): void
   abstract destroy(sid: string, callback?: Answer): void
-  touch?(sid: string, session: SessionData, callback?: Answer): void
-  all?(callback: Answer<SessionData[] | { [sid: string]: SessionData } | null>): void
+  touch?(sid: string, session: Described<SessionData>, callback?: Answer): void
+  all?(callback: Answer<Described<SessionData[] | Sessions> | null>): void
   length?(callback: Answer<number>): void
   clear?(callback?: Answer): void
   /** Ends the session of a request and begins another one. */
   regenerate(req: SessionOwner, callback: Answer): void
   /** The session of an id, as an object with methods, for where there is no request. */
-  load(sid: string, callback: Answer<Session & SessionData>): void
+  load(sid: string, callback: Answer<Described<Session & SessionData>>): void
   /** Makes `req.session` of what a store has found. */
-  createSession(req: SessionOwner, session: SessionData): Session & SessionData
+  createSession(
+    req: SessionOwner,
+    session: Described<SessionData>,
+  ): Described<Session & SessionData>
   /** Gives a request a new id and an empty session. Set by the middleware that uses the store. */
   generate?(req: SessionOwner): void
 }
@@ -43,8 +48,10 @@ Object.setPrototypeOf(Store.prototype, EventEmitter.prototype)
 
 Store.prototype.regenerate = function regenerate(this: Store, req, callback) {
   this.destroy(req.sessionID, (error) => {
-    this.generate?.(req)
-    callback(error)
+    const made: unknown = this.generate?.(req)
+    // Where `genid` gives a promise.
+    if (made instanceof Promise) made.then(() => callback(error), callback)
+    else callback(error)
   })
 }
 

@@ -36,6 +36,8 @@ export class Visit implements Holder, Doer {
   #found: 'new' | 'loaded' | 'gone' = 'new'
   /** What could not be stored before the headers: it was told, and is not tried once more. */
   #refused: Entries | undefined
+  /** What the handler could not destroy. */
+  #unended: string | undefined
   #calls: CallLine | undefined
   #errors: unknown[] | undefined
 
@@ -96,7 +98,14 @@ export class Visit implements Holder, Doer {
 
   destroy({ id }: Session): Promise<void> {
     delete this.#req.session
-    return this.#ask(() => this.#end(id))
+    return this.#ask(async () => {
+      try {
+        await this.#end(id)
+      } catch (error) {
+        this.#unended = id
+        throw error
+      }
+    })
   }
 
   regenerate(): Promise<void> {
@@ -303,7 +312,9 @@ export class Visit implements Holder, Doer {
   #endUnset(): Promise<void> | undefined {
     const { sessionID, session } = this.#req
     if (!this.#house.settings.destroysUnset || session != null) return undefined
-    if (!sessionID || this.#kept.hasEnded(sessionID)) return undefined
+    const isTriedAgain = this.#unended === sessionID
+    this.#unended = undefined
+    if (!sessionID || (this.#kept.hasEnded(sessionID) && !isTriedAgain)) return undefined
     return this.#house.inBackground(this.#inLine(() => this.#end(sessionID)))
   }
 

@@ -70,6 +70,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'open-requests.ts',
     'types of explanation.ts',
   ],
+  'cookie-session': [
+    ...ENGINE,
+    'kind.ts',
+    'open-requests.ts',
+    'types of explanation.ts',
+    'types of express-session/anything.ts',
+  ],
   'index.ts': [''],
   testing: ['core', 'errors.ts'],
 }
@@ -82,7 +89,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'express-session/cookie.ts',
     'express-session/id-cookie.ts',
     'express-session/middleware.ts',
+    'cookie-session/set-cookie.ts',
   ],
+  keygrip: ['cookie-session/signer.ts'],
 }
 
 /** Where HTTP is known. */

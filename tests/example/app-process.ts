@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 export const SERVER = join(root, 'examples/app/server.js')
 export const WS_SERVER = join(root, 'examples/ws/server.js')
 export const SOCKET_IO_SERVER = join(root, 'examples/socket-io/server.js')
+export const EXPRESS_SESSION_SERVER = join(root, 'examples/express-session/server.cjs')
 
 /** The example in a process of its own, as `npm start` runs it. */
 export interface AppProcess {

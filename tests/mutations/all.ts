@@ -2,6 +2,7 @@ import { concurrency } from './concurrency.js'
 import { cookies } from './cookies.js'
 import { everywhere } from './everywhere.js'
 import { expiry } from './expiry.js'
+import { expressSession, usedByOthers } from './express-session.js'
 import { failure } from './failure.js'
 import { fuzz } from './fuzz.js'
 import { lifecycle } from './lifecycle.js'
@@ -21,6 +22,8 @@ export const mutations: readonly Mutation[] = [
   ...fuzz,
   ...oldStores,
   ...movingOver,
+  ...expressSession,
+  ...usedByOthers,
   ...operation,
   ...responses,
   ...expiry,

@@ -1,5 +1,6 @@
 import { MemoryStore as ExpressMemoryStore } from 'express-session'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { cookieSession } from '../../src/cookie-session/index.js'
 import { ERROR_STATUS, type ErrorCode, WARNING_CODES, type WarningCode } from '../../src/errors.js'
 import {
   CoatcheckError,
@@ -12,7 +13,7 @@ import {
   session,
 } from '../../src/index.js'
 import { processWarnings } from '../support/process-events.js'
-import { type AnyData, type App, SECRET, serveApp } from '../support/serve.js'
+import { type AnyData, type App, SECRET, serve, serveApp } from '../support/serve.js'
 import { turns } from '../support/turns.js'
 import { WatchedStore } from '../support/watched-store.js'
 
@@ -244,6 +245,24 @@ const errors: Readonly<Record<ErrorCode, readonly Failing[]>> = {
       },
     },
   ],
+  ERR_COOKIE_TOO_LARGE: [
+    {
+      how: 'a session in its cookie',
+      async run() {
+        let failure: unknown
+        const { origin } = await serve((req, res) => {
+          cookieSession({ secret: SECRET })(req, res, (error) => {
+            failure = error
+            if (error === undefined)
+              (req as { session?: unknown }).session = { text: 'x'.repeat(4000) }
+            res.end()
+          })
+        })
+        await fetch(origin)
+        return failure
+      },
+    },
+  ],
   ERR_RECORD_TOO_LARGE: [
     {
       how: 'more than a store takes',
@@ -354,10 +373,10 @@ interface Warned {
   run(made: App & { store: WatchedStore }): Promise<unknown>
 }
 
-/** Given by the drop-in for express-session alone, whose tests have them. */
-const OF_THE_DROP_IN = ['WARN_WEAK_SECRET'] as const
+/** Given by the drop-ins alone, whose tests have them. */
+const OF_THE_DROP_INS = ['WARN_WEAK_SECRET', 'WARN_COOKIE_LARGE'] as const
 
-type OwnCode = Exclude<WarningCode, (typeof OF_THE_DROP_IN)[number]>
+type OwnCode = Exclude<WarningCode, (typeof OF_THE_DROP_INS)[number]>
 
 const warnings: Readonly<Record<OwnCode, Warned>> = {
   WARN_HELD_BYTES: {
@@ -436,7 +455,7 @@ async function warned({ options }: Warned) {
 
 describe('every code of a warning', () => {
   it('has a scenario', () => {
-    expect([...Object.keys(warnings), ...OF_THE_DROP_IN].sort()).toEqual([...WARNING_CODES].sort())
+    expect([...Object.keys(warnings), ...OF_THE_DROP_INS].sort()).toEqual([...WARNING_CODES].sort())
   })
 
   it.each(Object.keys(warnings) as OwnCode[])(

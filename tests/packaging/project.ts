@@ -1,7 +1,16 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -13,6 +22,12 @@ export interface Output {
   readonly stderr: string
 }
 
+export interface Manifest {
+  version: string
+  dependencies?: Record<string, string>
+  peerDependencies?: Record<string, string>
+}
+
 /** A project of somebody else, with this package installed from what `npm pack` makes of it. */
 export interface Project {
   readonly folder: string
@@ -22,22 +37,33 @@ export interface Project {
   write(name: string, text: string): string
   /** Puts a package beside ours, as this repository has it. */
   link(name: string): void
+  /**
+   * Puts a package beside ours that has to find ours there: a copy, with links to all else that it
+   * asks for. The manifest of the project names them.
+   */
+  copy(name: string): void
+  /** The package.json of a package in it. */
+  manifest(name: string): Manifest
   /** Writes a file and runs it. One that does not end by itself is killed, and fails. */
   script(name: string, text: string, node?: string): Promise<Output>
   node(args: readonly string[], options?: { cwd?: string; node?: string }): Promise<Output>
   remove(): void
 }
 
-/** Into an empty project, with an empty cache and no network: what is needed has to be there. */
-export async function installedProject(): Promise<Project> {
+/**
+ * Into an empty project, with an empty cache and no network: what is needed has to be there.
+ * `ours` is the folder of another package of this repository.
+ */
+export async function installedProject(ours?: string): Promise<Project> {
   execFileSync(process.execPath, [join(root, 'scripts/prepare.mjs'), 'test'], { stdio: 'inherit' })
   const temporary = mkdtempSync(join(tmpdir(), 'coatcheck-packaging-'))
   const folder = join(temporary, 'project')
   const installed = join(folder, 'node_modules/coatcheck')
   mkdirSync(folder)
   writeFileSync(join(folder, 'package.json'), '{ "name": "project", "private": true }')
-  const tarball = await pack(root, temporary)
-  const tarballs = [tarball, await pack(join(root, 'node_modules/cookie'), temporary)]
+  const others = dependenciesOf(root).map((name) => join(root, 'node_modules', name))
+  if (ours !== undefined) others.push(join(root, ours))
+  const tarballs = await pack([root, ...others], temporary)
   const cache = join(temporary, 'cache')
   await npm(
     ['install', '--offline', '--no-audit', '--no-fund', '--cache', cache, ...tarballs],
@@ -50,6 +76,11 @@ export async function installedProject(): Promise<Project> {
     writeFileSync(path, text)
     return path
   }
+  const link = (name: string) => {
+    const path = join(folder, 'node_modules', name)
+    mkdirSync(dirname(path), { recursive: true })
+    symlinkSync(join(root, 'node_modules', name), path, 'junction')
+  }
   const node: Project['node'] = (args, { cwd = folder, node: binary = process.execPath } = {}) => {
     const env = { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'development' }
     return run(binary, args, { cwd, env, timeout: 30_000 })
@@ -57,11 +88,22 @@ export async function installedProject(): Promise<Project> {
   return {
     folder,
     installed,
-    tarball,
+    tarball: tarballs[0]!,
     write,
-    link: (name) => {
-      symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'junction')
+    link,
+    copy: (name) => {
+      const from = join(root, 'node_modules', name)
+      const manifest = manifestOf(folder)
+      const { version, ...needs } = manifestOf(from)
+      cpSync(from, join(folder, 'node_modules', name), { recursive: true })
+      const needed = { ...needs.dependencies, ...needs.peerDependencies }
+      for (const other of Object.keys(needed)) {
+        if (!existsSync(join(folder, 'node_modules', other))) link(other)
+      }
+      manifest.dependencies = { ...manifest.dependencies, ...needed, [name]: version }
+      write('package.json', JSON.stringify(manifest))
     },
+    manifest: (name) => manifestOf(join(folder, 'node_modules', name)),
     script: (name, text, binary = process.execPath) => {
       write(name, text)
       return node([name], { node: binary })
@@ -71,13 +113,32 @@ export async function installedProject(): Promise<Project> {
   }
 }
 
-async function pack(folder: string, into: string): Promise<string> {
+function manifestOf(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
+}
+
+/** What a package depends on, and what that depends on. */
+function dependenciesOf(folder: string): string[] {
+  const names = Object.keys(manifestOf(folder).dependencies ?? {})
+  const further = names.flatMap((name) => dependenciesOf(join(root, 'node_modules', name)))
+  return [...new Set([...names, ...further])]
+}
+
+async function pack(folders: readonly string[], into: string): Promise<string[]> {
   const { stdout } = await npm(
-    ['pack', folder, '--json', '--ignore-scripts', '--pack-destination', into],
+    ['pack', ...folders, '--json', '--ignore-scripts', '--pack-destination', into],
     root,
   )
-  const [packed] = JSON.parse(stdout) as [{ filename: string }]
-  return join(into, packed.filename)
+  const packed = JSON.parse(stdout) as { filename: string }[]
+  return packed.map(({ filename }) => join(into, filename))
+}
+
+/** What npm finds wrong with the packages in a folder: missing ones, and those out of range. */
+export async function npmProblems(folder: string): Promise<string[]> {
+  const args = ['ls', '--all', '--json', '--offline']
+  // It fails when it finds something, and says it all the same.
+  const output = await npm(args, folder).catch((error: Output) => error)
+  return (JSON.parse(output.stdout) as { problems?: string[] }).problems ?? []
 }
 
 /** On Windows npm is a script that only a shell can start, so its file is named where known. */

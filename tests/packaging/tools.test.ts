@@ -88,6 +88,46 @@ describe.each(Object.keys(PROGRAMS) as (keyof typeof PROGRAMS)[])(
   },
 )
 
+/** The drop-in, in the ways in which programs load what it replaces. */
+const DROP_IN = `
+  class OwnStore extends Store {
+    get(sid, callback) { callback(null, JSON.parse(this.text ?? 'null')) }
+    set(sid, session, callback) { this.text = JSON.stringify(session); callback() }
+    destroy(sid, callback) { callback() }
+  }
+  const drop = { session: (options) => {
+    const middleware = session({ ...options, resave: false, saveUninitialized: false })
+    return Object.assign(middleware, { of: (req) => req })
+  } }
+  serve(drop, new OwnStore())`
+
+it.each(['esm', 'cjs'] as const)(
+  'the drop-in, imported and required, bundled by esbuild as %s, runs',
+  async (format) => {
+    const heads = {
+      imported: `import session, { Store } from 'coatcheck/express-session'\n${SERVE_ESM}`,
+      required: `const session = require('coatcheck/express-session')
+        const { Store } = session
+        ${SERVE}`,
+    }
+    for (const [name, head] of Object.entries(heads)) {
+      const outfile = join(project.folder, `drop-in-${name}.${format === 'esm' ? 'mjs' : 'cjs'}`)
+      const { warnings } = await build({
+        stdin: { contents: head + DROP_IN, resolveDir: project.folder },
+        outfile,
+        format,
+        bundle: true,
+        platform: 'node',
+        target: 'node20',
+        logLevel: 'silent',
+        ...(format === 'esm' ? { banner: { js: REQUIRE } } : {}),
+      })
+      expect(warnings).toEqual([])
+      expect(await project.node([outfile])).toEqual({ stdout: '1 2\n', stderr: '' })
+    }
+  },
+)
+
 const REQUIRE = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`
 
 const READS_ONLY = process.allowedNodeEnvironmentFlags.has('--permission')
@@ -107,6 +147,15 @@ it('works under Jest, which loads CommonJS alone', async () => {
       expect(MemoryStore).toBe(coatcheck.MemoryStore)
       expect(require.resolve('coatcheck')).toMatch(/dist.cjs.index\\.js$/)
       expect(typeof FileStore).toBe('function')
+    })
+
+    test('the drop-in is the function itself', () => {
+      const session = require('coatcheck/express-session')
+      expect(require.resolve('coatcheck/express-session')).toMatch(/dist.cjs.express-session.index/)
+      expect(session).toBe(session.default)
+      class OwnStore extends session.Store {}
+      expect(new OwnStore()).toBeInstanceOf(require('node:events'))
+      expect(typeof session({ secret: 'a secret', resave: false, saveUninitialized: false })).toBe('function')
     })
 
     test('a session is kept, until its time is over', async () => {
@@ -131,5 +180,5 @@ it('works under Jest, which loads CommonJS alone', async () => {
   project.write('jest.config.json', '{ "testEnvironment": "node", "transform": {} }')
   const jest = join(require.resolve('jest/package.json'), '../bin/jest.js')
   const { stderr } = await project.node([jest, '--config', 'jest.config.json', '--ci', '-i'])
-  expect(stderr).toMatch(/Tests: +2 passed, 2 total/)
+  expect(stderr).toMatch(/Tests: +3 passed, 3 total/)
 }, 60_000)

@@ -24,7 +24,7 @@ const RESOLUTIONS = { node16: NODE16, bundler: BUNDLER, commonjs: COMMONJS }
 
 /** `import x = require()` is CommonJS alone; a bundler compiles ES modules. */
 function resolutionsFor(program: Program): (keyof typeof RESOLUTIONS)[] {
-  const isCommonJS = PROGRAMS[program].some((name) => name.endsWith('.cts'))
+  const isCommonJS = PROGRAMS[program].some((name) => /\.c[jt]s$/.test(name))
   return isCommonJS ? ['node16'] : ['node16', 'bundler', 'commonjs']
 }
 

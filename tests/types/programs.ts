@@ -1,7 +1,15 @@
 import { execFile } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -9,7 +17,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const projects = fileURLToPath(new URL('projects', import.meta.url))
 
 /** Programs of their own: what one declares for `req.session` holds for all its files. */
-export const PROGRAMS = {
+export const NATIVE_PROGRAMS = {
   plain: ['generic.ts', 'reserved.ts', 'options.ts', 'cookies.ts', 'stores.ts'],
   augmented: ['augmented.ts'],
   narrowed: ['narrowed.ts'],
@@ -18,6 +26,20 @@ export const PROGRAMS = {
   'beside express-session': ['beside-express-session.ts'],
   'CommonJS beside ES modules': ['plain-commonjs.cts', 'generic.ts'],
 } as const
+
+export const DROP_IN_PROGRAMS = {
+  'the drop-in': ['drop-in.ts', 'drop-in-stores.ts'],
+  'the drop-in in Express 4': ['drop-in-express4.ts'],
+  'the drop-in in CommonJS': ['drop-in-commonjs.cts'],
+  'the drop-in in checked JavaScript': ['drop-in-checked.cjs'],
+  'what is new in the drop-in': ['drop-in-promises.ts'],
+  'the drop-in beside the old types': ['drop-in-beside-types.ts'],
+  'both faces': ['drop-in-beside-native.ts'],
+  'both faces and the old types': ['drop-in-beside-types.ts', 'beside-express-session.ts'],
+  'both builds of the drop-in': ['drop-in-both-builds.cts', 'drop-in-both-builds.ts'],
+} as const
+
+export const PROGRAMS = { ...NATIVE_PROGRAMS, ...DROP_IN_PROGRAMS } as const
 export type Program = keyof typeof PROGRAMS
 
 export interface Resolution {
@@ -65,6 +87,13 @@ export class TypeProject {
     })
   }
 
+  /** Puts a file of one's own into it. */
+  write(name: string, text: string): string {
+    const file = join(this.folder, name)
+    writeFileSync(file, text)
+    return file
+  }
+
   /** What tsc says about `files` under the strictest options a user may have. */
   async compile(tsc: string, files: readonly string[], resolution: Resolution): Promise<string> {
     const config = join(this.folder, `tsconfig.${this.#count++}.json`)
@@ -81,6 +110,7 @@ export class TypeProject {
       noEmit: true,
       types: ['node'],
       typeRoots: [join(root, 'node_modules/@types')],
+      allowJs: files.some((path) => path.endsWith('.cjs')),
     }
     writeFileSync(config, JSON.stringify({ compilerOptions, files }))
     const args = [tsc, '-p', config, '--pretty', 'false']
@@ -90,6 +120,28 @@ export class TypeProject {
       const { stdout, stderr } = error as { stdout: string; stderr: string }
       return stdout + stderr
     }
+  }
+
+  /**
+   * Compiles an installed copy of a program without its `@ts-expect-error`: what it says must not
+   * compile, as `file line code`, and what does not.
+   */
+  async refusals(tsc: string, program: Program, resolution: Resolution) {
+    const expected: string[] = []
+    const files = filesOf(program).map((path) => {
+      const name = basename(path)
+      const lines = readFileSync(path, 'utf8').split('\n')
+      const stripped = lines.map((line, index) => {
+        const code = /@ts-expect-error (TS\d+)/.exec(line)?.[1]
+        if (code !== undefined) expected.push(`${name} ${index + 2} ${code}`)
+        return line.replace('@ts-expect-error', '')
+      })
+      return this.write(name, stripped.join('\n'))
+    })
+    const output = await this.compile(tsc, files, resolution)
+    const errors = output.matchAll(/([\w-]+(?:\.d)?\.c?[jt]s)\((\d+),\d+\): error (TS\d+)/g)
+    const found = [...errors].map(([, file, line, code]) => `${file} ${line} ${code}`)
+    return { expected: expected.sort(), found: found.sort() }
   }
 
   remove(): void {

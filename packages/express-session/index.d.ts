@@ -1,0 +1,3 @@
+import session = require('coatcheck/express-session')
+
+export = session

@@ -1,0 +1,3 @@
+import { Cookie } from 'coatcheck/express-session'
+
+export = Cookie

@@ -1,0 +1,3 @@
+import { MemoryStore } from 'coatcheck/express-session'
+
+export = MemoryStore

@@ -1,0 +1,1 @@
+module.exports = require('coatcheck/express-session').MemoryStore

@@ -1,0 +1,3 @@
+import { Session } from 'coatcheck/express-session'
+
+export = Session

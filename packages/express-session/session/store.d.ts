@@ -1,0 +1,3 @@
+import { Store } from 'coatcheck/express-session'
+
+export = Store
