@@ -18,6 +18,8 @@ export type Loaded = object | undefined | 'unreadable'
  */
 export interface LegacyKeeper {
   load(id: string): Awaitable<Loaded>
+  /** The JSON text that a session was just loaded from, where the keeper has it at hand. */
+  textOf?(loaded: object): string | undefined
   /**
    * Writes a new session.
    * @param writing called when it is about to be written
@@ -130,10 +132,18 @@ export class CallbackKeeper implements LegacyKeeper {
   }
 
   destroy(id: string): Promise<void> {
+    const hadEnded = this.#ended.get(id) === true
     this.#ended.set(id, true)
-    return this.#inLine('destroy', id, (turn) =>
-      this.#lines.write(id, undefined, turn, ['destroy']),
-    )
+    return this.#inLine('destroy', id, async (turn) => {
+      try {
+        await this.#lines.write(id, undefined, turn, ['destroy'])
+        this.#ended.set(id, true)
+      } catch (error) {
+        // It is still there, and its visitors go on using it.
+        if (!hadEnded) this.#ended.set(id, false)
+        throw error
+      }
+    })
   }
 
   async #set(id: string, kept: Kept, turn: Turn<Kept>): Promise<void> {

@@ -5,12 +5,34 @@ import { type UserChange, userChange, whoIs } from '../core/user.js'
 import { keyOf } from '../crypto/session-id.js'
 import { type Entries, entriesOf, mergeInto, NO_ENTRIES, sameEntries } from './data.js'
 import type { House } from './house.js'
-import type { Session } from './session.js'
+import { Session } from './session.js'
 
 /** What a session was at some moment. */
 interface Known {
   readonly id: unknown
   readonly entries: Entries
+}
+
+/** The same, taken apart only when it is asked for: most sessions are read and left as they are. */
+class KnownByText implements Known {
+  readonly id: string
+  readonly text: string
+  #entries: Entries | undefined
+
+  constructor(id: string, text: string) {
+    this.id = id
+    this.text = text
+  }
+
+  get entries(): Entries {
+    this.#entries ??= entriesOf(revived(this.id, this.text))
+    return this.#entries
+  }
+}
+
+/** Without the keys that a session does not take from a record. */
+function revived(id: string, text: string): object {
+  return new Session({ sessionID: id, sessionStore: undefined as never }, JSON.parse(text))
 }
 
 /** What one request knows of its session's record, and how it is written. */
@@ -22,10 +44,10 @@ export class Kept {
   #saved: Known | undefined
   /** The cookie it was saved with, after a regenerate: no touch tells the store of a change then. */
   #savedCookie: object | undefined
-  /** The id that this request has made. */
-  #made: string | undefined
+  /** What the session was when it was last loaded. */
+  #loaded: Known | undefined
   /** What others may have changed since. */
-  #base: Entries = NO_ENTRIES
+  #base: { readonly entries: Entries } = { entries: NO_ENTRIES }
   /** The id with a record. */
   #live: string | undefined
   #ended: Set<unknown> | undefined
@@ -36,12 +58,18 @@ export class Kept {
     this.#house = house
   }
 
-  /** A record was loaded, or loaded again. */
-  loaded(id: string, entries: Entries): void {
-    const loaded = { id, entries }
-    // A session of this request stays a new one, or its cookie would not be sent.
-    if (this.#made !== id) this.#original = loaded
-    this.#base = entries
+  /**
+   * A record was loaded, or loaded again.
+   * @param text the JSON of all of it, if it is at hand
+   */
+  loaded(session: Session, text: string | undefined): void {
+    const { id } = session
+    const loaded =
+      text === undefined ? { id, entries: entriesOf(session) } : new KnownByText(id, text)
+    // Loaded again, it stays what the request began with, or its cookie would not be sent.
+    this.#original ??= loaded
+    this.#loaded = loaded
+    this.#base = loaded
     this.#live = id
     if (!this.#house.settings.policy.resave) this.#saved = loaded
   }
@@ -49,7 +77,7 @@ export class Kept {
   /** A new session has begun. After a regenerate its id alone makes it a changed one. */
   made(id: string): void {
     this.isGone = false
-    this.#made = id
+    this.#loaded = undefined
     this.#savedCookie = undefined
     this.#original ??= { id, entries: NO_ENTRIES }
   }
@@ -65,28 +93,54 @@ export class Kept {
     return this.#ended?.has(id) === true
   }
 
-  /** What a commit of this session has to know. */
+  /** Whether a session is what was loaded, its cookie too. False: nobody knows without a look. */
+  isAsLoaded(session: Session): boolean {
+    const original = this.#original
+    return (
+      original instanceof KnownByText &&
+      original.id === session.id &&
+      JSON.stringify(session) === original.text
+    )
+  }
+
+  /**
+   * What a commit of this session has to know.
+   * @param entries undefined: it is as it was loaded
+   */
   state(
     { id, cookie }: Session,
-    entries: Entries,
+    entries: Entries | undefined,
   ): Pick<OldCommitState, 'stored' | 'changed' | 'saved'> {
+    const stored = this.isGone ? 'gone' : this.#live === id ? 'live' : 'none'
+    if (entries === undefined) {
+      return { stored, changed: false, saved: this.#isSavedAsLoaded ? 'now' : 'never' }
+    }
     const isCookieSaved =
       this.#savedCookie === undefined || isSameCookie(this.#savedCookie, cookie.data)
     const is = (known: Known) => known.id === id && sameEntries(known.entries, entries)
     return {
-      stored: this.isGone ? 'gone' : this.#live === id ? 'live' : 'none',
+      stored,
       changed: this.#original === undefined || !is(this.#original),
       saved:
         this.#saved === undefined ? 'never' : isCookieSaved && is(this.#saved) ? 'now' : 'before',
     }
   }
 
+  get #isSavedAsLoaded(): boolean {
+    const [saved, original] = [this.#saved, this.#original]
+    if (saved === original) return true
+    const areTexts = saved instanceof KnownByText && original instanceof KnownByText
+    return areTexts && saved.text === original.text
+  }
+
   /** Who has signed in or out in the session that was loaded under this id. */
-  userChange(id: string, entries: Entries): UserChange | undefined {
+  userChange(id: string, entries: Entries | undefined): UserChange | undefined {
     const { userOf } = this.#house.settings
-    if (userOf === undefined || this.#live !== id || this.#original?.id !== id) return undefined
+    if (userOf === undefined || entries === undefined) return undefined
+    const before = this.#loaded ?? this.#original
+    if (this.#live !== id || before?.id !== id) return undefined
     const who = (of: Entries) => whoIs(parseEntries(of), userOf)
-    return userChange(who(this.#original.entries), who(entries))
+    return userChange(who(before.entries), who(entries))
   }
 
   /**
@@ -100,7 +154,7 @@ export class Kept {
       this.isGone = true
       return this.#stale('gone')
     }
-    mergeInto(next, this.#base, latest, entriesOf(latest))
+    mergeInto(next, this.#base.entries, latest, entriesOf(latest))
     await this.store(next)
     try {
       await keeper.destroy(session.id)
@@ -132,7 +186,7 @@ export class Kept {
       })
     }
     const conflicts = new Set<string>()
-    let base = this.#base
+    let base = this.#base.entries
     const changed = keeper.change(id, session, (latest) => {
       const theirs = entriesOf(latest)
       for (const key of mergeInto(session, base, latest, theirs)) conflicts.add(key)
@@ -160,7 +214,7 @@ export class Kept {
   #keep(id: string, entries: Entries): void {
     this.#live = id
     this.#saved = { id, entries }
-    this.#base = entries
+    this.#base = this.#saved
   }
 
   #stale(reason: 'gone' | 'destroyed'): void {

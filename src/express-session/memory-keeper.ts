@@ -18,6 +18,8 @@ export class MemoryKeeper implements LegacyKeeper {
   readonly touches = true
   readonly #store: MemoryStore
   readonly #mayBeTaken: boolean
+  #loaded: object | undefined
+  #text: string | undefined
 
   constructor(store: MemoryStore, { mayBeTaken }: LegacyKeeperOptions) {
     this.#store = store
@@ -26,10 +28,16 @@ export class MemoryKeeper implements LegacyKeeper {
 
   load(id: string): Loaded {
     try {
-      return find(this.#store, id)
+      this.#loaded = find(this.#store, id)
+      this.#text = this.#loaded && this.#store.sessions[id]
+      return this.#loaded
     } catch {
       return 'unreadable'
     }
+  }
+
+  textOf(loaded: object): string | undefined {
+    return loaded === this.#loaded ? this.#text : undefined
   }
 
   create(id: string, session: object, writing: () => Snapshot): void {

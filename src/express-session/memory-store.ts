@@ -162,12 +162,34 @@ export function touch(store: MemoryStore, sid: string, session: object): void {
   const cookie = JSON.stringify((session as SessionData).cookie)
   // Without a date the cookie of a session is always the same.
   if (text.startsWith(cookie, BEFORE_COOKIE.length) && text.startsWith(BEFORE_COOKIE)) return
+  const before = cookieIn(text)
+  if (before !== undefined) {
+    if (isOver(before)) return remove(store, sid)
+    const book = bookOf(store)
+    replace(store, book, sid, `${BEFORE_COOKIE}${cookie}${text.slice(before.end)}`)
+    return note(book, sid, session)
+  }
   const current = find(store, sid)
   if (current === undefined) return
   current.cookie = (session as SessionData).cookie
   const book = bookOf(store)
   replace(store, book, sid, JSON.stringify(current))
   note(book, sid, session)
+}
+
+/** The cookie at the beginning of a text, and where it ends; undefined: it is somewhere else. */
+function cookieIn(text: string): { readonly cookie: unknown; readonly end: number } | undefined {
+  if (!text.startsWith(BEFORE_COOKIE)) return undefined
+  // A brace may also stand in a path, or close what lies in the cookie.
+  for (let at = text.indexOf('}'); at !== -1; at = text.indexOf('}', at + 1)) {
+    try {
+      const cookie: unknown = JSON.parse(text.slice(BEFORE_COOKIE.length, at + 1))
+      return { cookie, end: at + 1 }
+    } catch {
+      // Not this one.
+    }
+  }
+  return undefined
 }
 
 function all(store: MemoryStore): Sessions {

@@ -5,7 +5,7 @@ import { closed } from '../core/refusals.js'
 import { answer, type Callback as Told } from '../core/session.js'
 import type { Awaitable } from '../core/store.js'
 import { keyOf } from '../crypto/session-id.js'
-import { keepRequestCheap } from '../http/dictionary.js'
+import { keepRequestCheap, keepResponseCheap } from '../http/dictionary.js'
 import { holdResponse } from '../http/hold-response.js'
 import { type Call, isForUpgrade, isResponse, type ResponseLike } from '../http/response-like.js'
 import type { Closing } from '../open-requests.js'
@@ -157,6 +157,7 @@ function explain(settings: Settings, req: Request): SessionExplanation | undefin
  * handler goes on when its client has left, so what it has done is stored when it is done.
  */
 function watchEnd(res: ResponseLike & { readonly writableEnded?: boolean }, visit: Visit): void {
+  keepResponseCheap(res)
   const end = res.end as Call
   // Under the hold, which gives a failed response back as it found it.
   res.end = (...given: unknown[]) => {

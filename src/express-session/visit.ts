@@ -8,7 +8,7 @@ import type { CookieReason } from '../explanation.js'
 import type { HeaderEdit } from '../http/header-view.js'
 import type { Holder, HoldReport } from '../http/holder.js'
 import { Cookie, type CookieOptions } from './cookie.js'
-import { type Entries, entriesOf, sameEntries } from './data.js'
+import { type Entries, entriesOf, NO_ENTRIES, sameEntries } from './data.js'
 import type { SessionExplanation } from './explained.js'
 import type { House } from './house.js'
 import { Kept } from './kept.js'
@@ -57,8 +57,10 @@ export class Visit implements Holder, Doer {
     const session = revive(req, found)
     this.#sent.last = session.cookie
     this.#found = 'loaded'
-    this.#isAgeDue = this.#house.settings.clocks?.note(session.cookie) === true
-    this.#kept.loaded(req.sessionID, entriesOf(session))
+    const { keeper, settings } = this.#house
+    const text = keeper.textOf?.(found)
+    this.#isAgeDue = settings.clocks?.note(session.cookie) === true
+    this.#kept.loaded(session, text)
   }
 
   /** A new id and an empty session. */
@@ -126,7 +128,7 @@ export class Visit implements Holder, Doer {
   begin(): HeaderEdit | undefined | Promise<HeaderEdit | undefined> {
     const calls = this.#calls
     if (calls === undefined || calls.isEmpty) return this.#commitFirst()
-    return calls.over().then(() => this.#commitFirst())
+    return this.#overOf(calls).then(() => this.#commitFirst())
   }
 
   /** Nothing can be waited for: only the cookie is sent, where it is due. */
@@ -145,7 +147,7 @@ export class Visit implements Holder, Doer {
   finish(): undefined | Promise<void> {
     const calls = this.#calls
     if (calls === undefined || calls.isEmpty) return this.#commitLast()
-    return calls.over().then(() => this.#commitLast())
+    return this.#overOf(calls).then(() => this.#commitLast())
   }
 
   left(): void {
@@ -194,7 +196,7 @@ export class Visit implements Holder, Doer {
       if (ending === undefined) return this.#edit()
       return this.#settled(ending).then(() => this.#edit())
     }
-    const entries = entriesOf(session)
+    const entries = this.#kept.isAsLoaded(session) ? undefined : entriesOf(session)
     this.#touchCookie(session)
     const change = this.#kept.userChange(session.id, entries)
     if (change !== undefined) return this.#house.inBackground(this.#renew(session, change))
@@ -261,7 +263,7 @@ export class Visit implements Holder, Doer {
     }
   }
 
-  #plan(session: Session, entries: Entries) {
+  #plan(session: Session, entries: Entries | undefined) {
     const { sessionID } = this.#req
     // A program has put something else there: express-session leaves such a session alone.
     if (typeof sessionID !== 'string') return { write: 'none', cookie: 'none' } as const
@@ -319,16 +321,23 @@ export class Visit implements Holder, Doer {
   }
 
   /** Never waited for. */
-  #touch(session: Session, entries: Entries): void {
+  #touch(session: Session, entries: Entries | undefined): void {
     if (this.#isTouchSent) return
     this.#isTouchSent = true
-    const touching = this.#house.keeper.touch(session.id, session, entries)
+    // The record as it is stored is what would be stored.
+    if (entries === undefined && session.cookie.expires == null) return
+    const touching = this.#house.keeper.touch(session.id, session, entries ?? NO_ENTRIES)
     if (touching === undefined) return
     this.#house.inBackground(Promise.resolve(touching)).catch((error: unknown) => {
       this.#tell(error)
       // By then the connection may be busy with another request, which Express would end.
       if (!hasCode(error, 'ERR_STORE_TIMEOUT')) setImmediate(this.#ties.next, error)
     })
+  }
+
+  /** Until the handler's own calls are over. That they take too long is a failure like others. */
+  #overOf(calls: CallLine): Promise<void> {
+    return this.#settled(calls.over().then(() => {}))
   }
 
   /** A failure does not hold the response up, unless the program wants an error in its place. */

@@ -157,7 +157,6 @@ describe('a record of another making', () => {
     ['with a number', { expires: Date.now() + 60_000 }],
     ['with a text for originalMaxAge', { originalMaxAge: '60000' }],
     ['with a key that nobody knows', { color: 'red' }],
-    ['with names of methods', { serialize: 'x', toJSON: 'y' }],
   ])('%s in its cookie is a session', async (_, cookie) => {
     const { store, visitor, browser, errors } = await program()
     expect((await (await visitor()).get('/')).status).toBe(200)
@@ -166,6 +165,40 @@ describe('a record of another making', () => {
     expect((await browser().get('/', sent)).json()).toEqual({ user: 'ada' })
     expect((await browser().get('/set?user=bob', sent)).status).toBe(200)
     expect(JSON.parse(store.kept.get('id')!)).toMatchObject({ user: 'bob' })
+    expect(errors).toEqual([])
+  })
+
+  it.each([
+    ['a number', Date.now() + 60_000, 'a date'],
+    ['a text', new Date(Date.now() + 60_000).toISOString(), 'a date'],
+    ['a text that is no date', 'tomorrow', 'null'],
+    ['false', false, 'false'],
+  ])('with %s for expires has this in its cookie', async (_, expires, seen) => {
+    const { store, browser } = await program({
+      '/cookie': (req, res) => {
+        const { expires: date, maxAge } = at(req).session.cookie
+        const isDate = date instanceof Date && maxAge! > 0 && maxAge! <= 60_000
+        res.json(isDate ? 'a date' : String(date))
+      },
+    })
+    store.kept.set('id', JSON.stringify({ cookie: { expires }, user: 'ada' }))
+    const answer = await browser().get('/cookie', { headers: { cookie: cookieFor('id') } })
+    expect(answer.json()).toBe(seen)
+  })
+
+  it('with names of methods in its cookie is stored without them', async () => {
+    const { store, browser, errors } = await program()
+    const expires = new Date(Date.now() + 60_000)
+    const cookie = { originalMaxAge: 60_000, expires, path: '/', serialize: 'x', toJSON: 'y' }
+    store.kept.set('id', JSON.stringify({ cookie, user: 'ada' }))
+    const sent = { headers: { cookie: cookieFor('id') } }
+    expect((await browser().get('/set?user=bob', sent)).setCookies).toHaveLength(1)
+    expect(Object.keys(JSON.parse(store.kept.get('id')!).cookie)).toEqual([
+      'originalMaxAge',
+      'expires',
+      'httpOnly',
+      'path',
+    ])
     expect(errors).toEqual([])
   })
 

@@ -3,7 +3,7 @@ import { fatal } from '../support/process-events.js'
 import { gate, turns } from '../support/turns.js'
 import { failing, handStore, held } from './hand-store.js'
 import { dropIn, type Implementation, implementations, real } from './implementations.js'
-import { at, cookieOf, dataOf, idOf, keptFor, type Program, program } from './program.js'
+import { at, cookieOf, dataOf, idOf, keptFor, type Program, program, recordOf } from './program.js'
 
 type Handler = NonNullable<Parameters<typeof program>[0]>[string]
 
@@ -85,6 +85,17 @@ describe.each(endings)('a session that has ended by %s', (_, ending, options) =>
       expect(stale.map(({ reason }) => reason)).toEqual(path === '/reads' ? [] : ['gone'])
     },
   )
+})
+
+it('the cookie of a session that has ended is not sent again, though it has a date', async () => {
+  const options = { cookie: { maxAge: 60_000 }, rolling: true }
+  const { visitor, inside, go } = await slowRequest(endings[0]![1], options)
+  const ada = await visitor()
+  const slow = ada.get('/writes')
+  await inside
+  await ada.get('/end')
+  go()
+  expect((await slow).setCookies).toEqual([])
 })
 
 it.each(['/reads', '/writes'])(
@@ -251,13 +262,14 @@ describe('reload and destroy', () => {
   it('makes what was reloaded what changes are compared with', async () => {
     const { store, visitor } = await program({
       '/reload': async (req, res) => {
-        at(req).session.user = 'bob'
+        at(req).session.views = 1
+        store.kept.set(at(req).sessionID, recordOf({ user: 'bob' }))
         await at(req).session.reload()
         res.json(dataOf(req))
       },
     })
     const ada = await visitor()
-    expect((await ada.get('/reload')).json()).toEqual({ user: 'ada' })
+    expect((await ada.get('/reload')).json()).toEqual({ user: 'bob' })
     expect(store.taken()).toEqual(['get', 'get', 'touch'])
   })
 

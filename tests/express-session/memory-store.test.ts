@@ -191,12 +191,12 @@ describe('the MemoryStore of this package', () => {
     const put = (name: string) => store.set(name, { cookie: new Cookie(), data })
     for (let round = 0; round < 3; round++) {
       for (let count = 0; count < 40; count++) put(`big${count}`)
+      expect(Object.keys(store.sessions)).toHaveLength(40)
       for (let count = 0; count < 40; count++) {
         store.touch(`big${count}`, { cookie: new Cookie({ maxAge: 1e6 + round }) })
       }
       if (round === 0) for (let count = 0; count < 40; count++) store.destroy(`big${count}`)
       if (round === 1) store.clear()
     }
-    expect(Object.keys(store.sessions)).toHaveLength(40)
   })
 })

@@ -231,12 +231,12 @@ describe('a touch', () => {
   })
 
   it('is not sent to a store that has none', async () => {
-    const { store, visitor } = await program(
-      {},
-      { store: handStore(dropIn, { withoutTouch: true }) },
-    )
+    const store = handStore(dropIn, { withoutTouch: true })
+    const { visitor, events, errors } = await program({}, { store })
     expect((await (await visitor()).get('/')).json()).toEqual({ user: 'ada' })
+    await turns()
     expect(store.taken()).toEqual(['get'])
+    expect([...events, ...errors]).toEqual([])
   })
 })
 

@@ -97,6 +97,37 @@ describe('a store that does not answer', () => {
     expect(errors).toMatchObject([{ code: 'ERR_STORE_TIMEOUT' }])
   })
 
+  it.each(['save', 'destroy'] as const)(
+    'to a %s that nobody awaits lets the response go in the end',
+    async (method) => {
+      const { store, clock, visitor, events } = await program({
+        '/ask': (req, res) => {
+          store.ways.set = silent
+          store.ways.destroy = silent
+          at(req).session.views = 1
+          at(req).session[method]()
+          res.json({})
+        },
+      })
+      const ada = await visitor()
+      let status = 0
+      void ada.get('/ask').then((answer) => {
+        status = answer.status
+      })
+      await vi.waitUntil(() => store.taken().some((name) => name !== 'get'))
+      // Once for the call, and once more for what it has left to store.
+      for (let count = 0; count < 2; count++) await clock.advance(PATIENCE)
+      await vi.waitUntil(() => status > 0)
+      expect(status).toBe(200)
+      expect(events).toContainEqual(
+        expect.objectContaining({
+          name: 'error',
+          error: expect.objectContaining({ code: 'ERR_STORE_TIMEOUT' }),
+        }),
+      )
+    },
+  )
+
   it('answers the second request of its session after that', async () => {
     const { store, clock, visitor } = await program()
     const ada = await visitor()

@@ -14,7 +14,12 @@ beforeAll(() => runner.open())
 afterAll(() => runner.close())
 
 describe('generated requests', () => {
-  it('are answered by the drop-in as by express-session, but for what is intended', async () => {
+  // A second or two for a hundred; a finding is made short, which takes as long again.
+  const timeout = 30_000 + 200 * RUNS
+
+  it('are answered by the drop-in as by express-session, but for what is intended', {
+    timeout,
+  }, async () => {
     const seen = new Seen()
     const onAccount = (account: Account) => seen.add(account)
     const found = await search(runner, real, dropIn, {

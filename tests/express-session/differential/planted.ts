@@ -59,7 +59,7 @@ export function plantedIn({ session }: Implementation): readonly Planted[] {
         line.replace(/(; HttpOnly)(; Secure)/, (_found, one, other) => `${other}${one}`),
       ),
     ),
-    plant(session, 'a session object that shows its id', (options) => {
+    plant(session, 'a session with a key more', (options) => {
       const middleware: Middleware = session(options)
       return (req, res, next) => {
         middleware(req, res, (error) => {
