@@ -11,10 +11,18 @@ export interface RequestWithSession {
 /**
  * Where the drop-in or `@types/express-session` is in the same compilation (older TypeScript takes
  * in every installed `@types`), the name is its own, and `sessions.of(req).session` is typed here.
- * Only those declare `sessionStore`; its `generate` tells what they make of the name.
+ * Only those declare `sessionStore`; its `generate` tells what they make of the name. The drop-in for
+ * cookie-session tells by its options.
  */
 type RequestSessionType = 'sessionStore' extends keyof Express.Request
   ? Express.Request extends { sessionStore: { generate(req: { session?: infer Theirs }): void } }
     ? Theirs
     : unknown
-  : Session
+  : 'sessionOptions' extends keyof Express.Request
+    ? Express.Request extends { sessionOptions: { readonly [YIELDS]?: (to: infer Theirs) => void } }
+      ? Theirs
+      : unknown
+    : Session
+
+/** Where the types of another face tell whose the name is. */
+export declare const YIELDS: unique symbol

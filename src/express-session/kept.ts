@@ -77,6 +77,8 @@ export class Kept {
   /** A new session has begun. After a regenerate its id alone makes it a changed one. */
   made(id: string): void {
     this.isGone = false
+    // A `genid` of one's own may give the same id again.
+    this.#ended?.delete(id)
     this.#loaded = undefined
     this.#savedCookie = undefined
     this.#original ??= { id, entries: NO_ENTRIES }
@@ -111,7 +113,8 @@ export class Kept {
     { id, cookie }: Session,
     entries: Entries | undefined,
   ): Pick<OldCommitState, 'stored' | 'changed' | 'saved'> {
-    const stored = this.isGone ? 'gone' : this.#live === id ? 'live' : 'none'
+    const isOver = this.isGone || this.hasEnded(id)
+    const stored = isOver ? 'gone' : this.#live === id ? 'live' : 'none'
     if (entries === undefined) {
       return { stored, changed: false, saved: this.#isSavedAsLoaded ? 'now' : 'never' }
     }

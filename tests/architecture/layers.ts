@@ -76,6 +76,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'open-requests.ts',
     'types of explanation.ts',
     'types of express-session/anything.ts',
+    'types of express-request.ts',
   ],
   'index.ts': [''],
   testing: ['core', 'errors.ts'],

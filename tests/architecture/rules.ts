@@ -11,7 +11,7 @@ const SILENCED = /@ts-(?:ignore|nocheck|expect-error)/
 const RE_EXPORTS =
   /export\s+(?:type\s+)?(?:\*|\{[^}]*\})\s+from\s+'[^']+'|import\s+type\s+\{[^}]*\}\s+from\s+'[^']+'/g
 const GLOBAL_TYPES =
-  /declare\s+global\s*\{\s*(?:namespace\s+\w+\s*\{\s*interface\s+\w+\s*\{\s*\}\s*\}\s*)?namespace\s+Express\s*\{\s*interface\s+Request\s+extends\s+\w+\s*\{\s*\}\s*\}\s*\}/
+  /declare\s+global\s*\{\s*(?:namespace\s+\w+\s*\{\s*(?:interface\s+\w+\s*\{\s*\}\s*)+\}\s*)?namespace\s+Express\s*\{\s*interface\s+Request\s+extends\s+\w+\s*\{\s*\}\s*\}\s*\}/
 
 /** Entries that take another package's place: `require` gives the callable itself. */
 const FACES = ['express-session/index.ts', 'cookie-session/index.ts']

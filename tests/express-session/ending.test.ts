@@ -176,6 +176,22 @@ describe('a request that has ended its session', () => {
     )
   })
 
+  it('does not write what is put in its place, and sends no cookie for it', async () => {
+    const { store, visitor } = await program(
+      {
+        '/end': async (req, res) => {
+          await at(req).session.destroy()
+          Object.assign(req, { session: { user: 'bob' } })
+          res.json({})
+        },
+      },
+      { cookie: { maxAge: 60_000 } },
+    )
+    const ada = await visitor()
+    expect(await ada.get('/end')).toMatchObject({ status: 200, setCookies: [] })
+    expect(store.taken()).toEqual(['get', 'destroy'])
+  })
+
   it.each(implementations)('destroys once with unset, on $name', async (implementation) => {
     const { store, visitor } = await program(
       { '/end': endings[0]![1] },

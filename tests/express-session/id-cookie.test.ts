@@ -308,6 +308,28 @@ describe('the id that genid makes', () => {
     expect((await ada.get('/')).json()).toEqual({ user: 'ada' })
   })
 
+  it.each(implementations)(
+    'may be the same again for a visitor who begins anew, on $name',
+    async (implementation) => {
+      const { store, browser } = await program(
+        {
+          '/renew': (req, res) =>
+            void at(req).session.regenerate(() => {
+              at(req).session.user = 'bob'
+              res.json({})
+            }),
+        },
+        { genid: () => 'constant' },
+        implementation,
+      )
+      const ada = browser()
+      await ada.get('/set?user=ada')
+      await ada.get('/renew')
+      expect((await ada.get('/')).json()).toEqual({ user: 'bob' })
+      expect([...store.kept.keys()]).toEqual(['constant'])
+    },
+  )
+
   it('joins them under express-session', async () => {
     const { browser } = await program({}, { genid: () => 'constant' }, real)
     const [ada, eve] = [browser(), browser()]

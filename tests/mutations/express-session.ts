@@ -158,6 +158,14 @@ export const expressSession: readonly Mutation[] = (
       named: 'does not write the object that it has kept',
     },
     {
+      without: 'sending no cookie for what is put in the place of an ended session',
+      file: kept,
+      find: 'const isOver = this.isGone || this.hasEnded(id)',
+      put: 'const isOver = this.isGone',
+      test: ending,
+      named: 'does not write what is put in its place, and sends no cookie for it',
+    },
+    {
       without: 'sending no cookie for a session that has ended',
       file: visit,
       find: "      if (this.#kept.isGone) this.#sent.order = 'none'\n",
@@ -479,6 +487,14 @@ export const expressSession: readonly Mutation[] = (
       test: silent,
       named: 'ends the process by its own error',
     },
+    {
+      without: 'letting the response go though a call of its handler takes too long',
+      file: visit,
+      find: '    return this.#settled(calls.over().then(() => {}))\n',
+      put: '    return calls.over().then(() => {})\n',
+      test: silent,
+      named: 'lets the response go in the end',
+    },
     // Failures
     {
       without: 'the response that leaves though the store fails',
@@ -761,6 +777,14 @@ export const expressSession: readonly Mutation[] = (
       put: '    void made\n    callback(error)\n',
       test: ids,
       named: 'is there when store.regenerate calls back',
+    },
+    {
+      without: 'beginning anew under the same id',
+      file: kept,
+      find: '    this.#ended?.delete(id)\n',
+      put: '',
+      test: ids,
+      named: "may be the same again for a visitor who begins anew, on 'coatcheck'",
     },
     // Options
     {
