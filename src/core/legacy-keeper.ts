@@ -37,6 +37,8 @@ export interface LegacyKeeper {
   change(id: string, session: object, writing: (stored: object) => Snapshot): Awaitable<boolean>
   touch(id: string, session: object, held: Snapshot): Awaitable<void>
   destroy(id: string): Awaitable<void>
+  /** Destroys what is there. False: it had ended before, so somebody else has seen to that. */
+  end(id: string): Awaitable<boolean>
   readonly touches: boolean
 }
 
@@ -134,16 +136,28 @@ export class CallbackKeeper implements LegacyKeeper {
   destroy(id: string): Promise<void> {
     const hadEnded = this.#ended.get(id) === true
     this.#ended.set(id, true)
+    return this.#inLine('destroy', id, (turn) => this.#remove(id, turn, hadEnded))
+  }
+
+  end(id: string): Promise<boolean> {
     return this.#inLine('destroy', id, async (turn) => {
-      try {
-        await this.#lines.write(id, undefined, turn, ['destroy'])
-        this.#ended.set(id, true)
-      } catch (error) {
-        // It is still there, and its visitors go on using it.
-        if (!hadEnded) this.#ended.set(id, false)
-        throw error
-      }
+      if (this.#ended.get(id) === true) return false
+      if ((await getOld(this.#store, id)) === undefined) return false
+      this.#ended.set(id, true)
+      await this.#remove(id, turn, false)
+      return true
     })
+  }
+
+  async #remove(id: string, turn: Turn<Kept>, hadEnded: boolean): Promise<void> {
+    try {
+      await this.#lines.write(id, undefined, turn, ['destroy'])
+      this.#ended.set(id, true)
+    } catch (error) {
+      // It is still there, and its visitors go on using it.
+      if (!hadEnded) this.#ended.set(id, false)
+      throw error
+    }
   }
 
   async #set(id: string, kept: Kept, turn: Turn<Kept>): Promise<void> {

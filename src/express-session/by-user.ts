@@ -64,7 +64,10 @@ export class UserSessions {
     // Until none is found: one that was being renewed comes to light under its new id.
     for (;;) {
       const records = await this.#recordsOf(name, 'revokeUser')
-      const ending = records.filter(({ key }) => !stays.includes(key))
+      // One that holds no session stays where it is, as everywhere.
+      const ending = records.filter(
+        ({ key, text }) => !stays.includes(key) && parseSession(text) !== undefined,
+      )
       if (ending.length === 0) return ended
       for (const { key } of ending) if (await this.revoke(key)) ended++
     }

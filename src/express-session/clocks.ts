@@ -42,7 +42,7 @@ export class Clocks {
     const isKnown = typeof began === 'number' && typeof seen === 'number'
     if (isKnown && now - seen <= touchInterval(Math.min(this.#idle, this.#absolute))) return false
     const ages: Ages = { began: typeof began === 'number' ? began : now, seen: now }
-    Object.assign(cookie, { coatcheck: ages })
+    Object.assign(cookie, { coatcheck: { ...(cookie as Aged).coatcheck, ...ages } })
     return true
   }
 }

@@ -4,8 +4,24 @@ import { keyOf } from '../crypto/session-id.js'
 import { entriesOf } from './data.js'
 import { revive } from './store.js'
 
-/** What a key looks like: signed as an id, one that was stolen from a store opens nothing. */
-const KEY = /^[A-Za-z0-9_-]{43}$/
+/** What a cookie in a record says besides its attributes. */
+type Noting = { coatcheck?: { readonly hashed?: boolean } | undefined }
+
+/**
+ * Says in a record that its key is a hash. A key that was stolen from a store, signed as an id, would
+ * else open it as a record from before.
+ */
+function mark(session: object): void {
+  const { cookie } = session as { cookie?: Noting }
+  if (cookie !== undefined && cookie.coatcheck?.hashed !== true) {
+    cookie.coatcheck = { ...cookie.coatcheck, hashed: true }
+  }
+}
+
+function isMarked(record: object): boolean {
+  const { cookie } = record as { cookie?: Noting | null }
+  return cookie?.coatcheck?.hashed === true
+}
 
 /**
  * A legacy keeper that keeps records under the hash of their ids, so that a stolen database holds no
@@ -22,20 +38,24 @@ export class HashingKeeper implements LegacyKeeper {
 
   async load(id: string): Promise<Loaded> {
     const found = await this.#inner.load(keyOf(id))
-    if (found !== undefined || KEY.test(id)) return found
+    if (found !== undefined) return found
     const before = await this.#inner.load(id)
-    return typeof before === 'object' ? this.#move(id, before) : before
+    if (typeof before !== 'object') return before
+    return isMarked(before) ? undefined : this.#move(id, before)
   }
 
   create(id: string, session: object, writing: () => Snapshot): Awaitable<void> {
+    mark(session)
     return this.#inner.create(keyOf(id), session, writing)
   }
 
   adopt(id: string, session: object, writing: () => Snapshot): Awaitable<boolean> {
+    mark(session)
     return this.#inner.adopt(keyOf(id), session, writing)
   }
 
   change(id: string, session: object, writing: (stored: object) => Snapshot): Awaitable<boolean> {
+    mark(session)
     return this.#inner.change(keyOf(id), session, writing)
   }
 
@@ -43,17 +63,32 @@ export class HashingKeeper implements LegacyKeeper {
     return this.#inner.touch(keyOf(id), session, held)
   }
 
-  destroy(id: string): Awaitable<void> {
-    return this.#inner.destroy(keyOf(id))
+  async destroy(id: string): Promise<void> {
+    await this.end(id)
+  }
+
+  async end(id: string): Promise<boolean> {
+    // A move that failed half-way, or is under way, would bring the session back.
+    const before = await this.#inner.load(id)
+    if (typeof before === 'object' && !isMarked(before)) await this.#inner.destroy(id)
+    return await this.#inner.end(keyOf(id))
   }
 
   /** Of two requests that come at once, the first moves it, and both have the moved one. */
   async #move(id: string, before: object): Promise<Loaded> {
     const owner = { sessionID: id, sessionStore: undefined as never }
     // Stores look for the dates of a live cookie.
-    const session = revive(owner, structuredClone(before))
-    await this.#inner.adopt(keyOf(id), session, () => entriesOf(session))
-    await this.#inner.destroy(id)
-    return this.#inner.load(keyOf(id))
+    const session = revive(owner, { ...before })
+    mark(session)
+    const key = keyOf(id)
+    const isOurs = await this.#inner.adopt(key, session, () => entriesOf(session))
+    let isMoved = !isOurs
+    try {
+      // Who makes the new record ends the old one. If that is gone, the session has ended meanwhile.
+      isMoved ||= await this.#inner.end(id)
+    } finally {
+      if (!isMoved) await this.#inner.destroy(key)
+    }
+    return this.#inner.load(key)
   }
 }

@@ -26,6 +26,8 @@ export class House {
   readonly keeper: LegacyKeeper
   readonly requests: OpenRequests
   readonly users: UserSessions
+  /** Touches under way: their failures have to know which request a connection has come to. */
+  touches = 0
   readonly #notices: Notices
   readonly #background = new Background()
   #closing: Promise<void> | undefined
@@ -76,6 +78,23 @@ export class House {
     this.warn(
       'WARN_INSECURE_HOP',
       'A session cookie with secure: true was not sent, because the request looks like plain http. If TLS ends at a proxy, say so: Express\'s setting "trust proxy", or the option proxy.',
+    )
+  }
+
+  /** What would need a cookie has come after the headers. */
+  warnTooLate(what: 'new' | 'user'): void {
+    this.warn(
+      'WARN_TOO_LATE',
+      what === 'new'
+        ? 'A new session was made after the headers had left; it is stored, and no cookie names it.'
+        : 'Somebody signed in or out after the headers had left; nothing is stored, since the session would need another id.',
+    )
+  }
+
+  warnHeld(bytes: number): void {
+    this.warn(
+      'WARN_HELD_BYTES',
+      `${bytes} bytes of a response were written while its session was being stored; a producer ignored that write() returned false.`,
     )
   }
 

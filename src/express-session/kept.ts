@@ -44,13 +44,13 @@ export class Kept {
   #saved: Known | undefined
   /** The cookie it was saved with, after a regenerate: no touch tells the store of a change then. */
   #savedCookie: object | undefined
-  /** What the session was when it was last loaded. */
-  #loaded: Known | undefined
   /** What others may have changed since. */
   #base: { readonly entries: Entries } = { entries: NO_ENTRIES }
   /** The id with a record. */
   #live: string | undefined
   #ended: Set<unknown> | undefined
+  /** The request came without a session that lives. */
+  #isNew = false
   /** The record turned out to have ended while the request ran. */
   isGone = false
 
@@ -68,7 +68,6 @@ export class Kept {
       text === undefined ? { id, entries: entriesOf(session) } : new KnownByText(id, text)
     // Loaded again, it stays what the request began with, or its cookie would not be sent.
     this.#original ??= loaded
-    this.#loaded = loaded
     this.#base = loaded
     this.#live = id
     if (!this.#house.settings.policy.resave) this.#saved = loaded
@@ -77,9 +76,9 @@ export class Kept {
   /** A new session has begun. After a regenerate its id alone makes it a changed one. */
   made(id: string): void {
     this.isGone = false
+    this.#isNew ||= this.#original === undefined
     // A `genid` of one's own may give the same id again.
     this.#ended?.delete(id)
-    this.#loaded = undefined
     this.#savedCookie = undefined
     this.#original ??= { id, entries: NO_ENTRIES }
   }
@@ -140,35 +139,43 @@ export class Kept {
   userChange(id: string, entries: Entries | undefined): UserChange | undefined {
     const { userOf } = this.#house.settings
     if (userOf === undefined || entries === undefined) return undefined
-    const before = this.#loaded ?? this.#original
-    if (this.#live !== id || before?.id !== id) return undefined
+    // Not with what was saved and loaded again since: the client still has the old id.
+    const before = this.#original
+    if (this.#isNew || this.#live !== id || before?.id !== id) return undefined
     const who = (of: Entries) => whoIs(parseEntries(of), userOf)
     return userChange(who(before.entries), who(entries))
   }
 
   /**
-   * Goes on under the id of `next`, which has all that `session` has. The old record ends when the
-   * new one is stored; what fails on the way takes the new one back.
+   * Goes on under the new id of `session`. The old record ends when the new one is stored; what
+   * fails on the way, and an end of the old one meanwhile, takes the new one back.
    */
-  async renew(session: Session, next: Session, reason: UserChange): Promise<void> {
+  async renew(session: Session, from: string, reason: UserChange): Promise<void> {
     const { keeper } = this.#house
-    const latest = await keeper.load(session.id)
-    if (typeof latest !== 'object') {
-      this.isGone = true
-      return this.#stale('gone')
-    }
-    mergeInto(next, this.#base.entries, latest, entriesOf(latest))
-    await this.store(next)
+    const latest = await keeper.load(from)
+    if (typeof latest !== 'object') return this.#wasGone()
+    mergeInto(session, this.#base.entries, latest, entriesOf(latest))
+    await this.store(session)
+    let isOurs = false
     try {
-      await keeper.destroy(session.id)
+      isOurs = await keeper.end(from)
     } catch (error) {
-      const removed = async () => keeper.destroy(next.id)
-      // Nobody has been told its id.
-      this.#house.inBackground(removed()).catch(() => {})
+      // The next commit of this request is to try once more, and not to create what is there.
+      this.#live = from
       throw error
+    } finally {
+      const removed = async () => keeper.destroy(session.id)
+      // Nobody has been told its id.
+      if (!isOurs) this.#house.inBackground(removed()).catch(() => {})
     }
-    this.ends(session.id)
-    this.#house.emit('renew', { id: keyOf(next.id), from: keyOf(session.id), reason })
+    this.ends(from)
+    if (!isOurs) return this.#wasGone()
+    this.#house.emit('renew', { id: keyOf(session.id), from: keyOf(from), reason })
+  }
+
+  #wasGone(): void {
+    this.isGone = true
+    this.#stale('gone')
   }
 
   /** Writes the session, unless it has ended. Answers at once where the store does. */
@@ -199,10 +206,7 @@ export class Kept {
       return entries
     })
     return afterwards(changed, (isStored) => {
-      if (!isStored) {
-        this.isGone = true
-        return this.#stale('gone')
-      }
+      if (!isStored) return this.#wasGone()
       this.#keep(id, entries)
       const name = keyOf(id)
       if (conflicts.size > 0) this.#house.emit('conflict', { id: name, keys: [...conflicts] })

@@ -38,6 +38,9 @@ const DAY = 24 * 60 * 60 * 1000
 /** A write that loses this many races in a row gives up: `ERR_CONFLICT`. */
 const MAX_TRIES = 40
 
+/** How long a call may keep the next ones of its session waiting, in ms. */
+const PATIENCE = 30_000
+
 /** Sessions whose cookie is remembered, so that a touch need not read: twice this many. */
 const REMEMBERED_COOKIES = 5_000
 
@@ -116,38 +119,41 @@ export class LegacyStore extends Store {
   override touch(sid: string, session: object, callback: StoreCallback): void
   override touch(sid: string, session: object): Promise<void>
   override touch(sid: string, session: object, callback?: StoreCallback): unknown {
-    return this.#answer(
-      this.touchAs(sid, session, () => undefined),
-      callback,
-    )
+    const place = this.#join(sid)
+    const touched = this.touchAs(sid, session, () => undefined, place.turn)
+    return this.#answer(touched.finally(place.leave), callback)
   }
 
-  /** @internal As `touch`, for who knows whose session a text is: a store keeps that beside it. */
+  /**
+   * @internal As `touch`, for who knows whose session a text is: a store keeps that beside it. It
+   * changes nothing that others have changed, so nobody has to wait for it.
+   */
   async touchAs(
     sid: string,
     session: object,
     userIn: (text: string) => string | undefined,
+    turn?: Promise<void>,
   ): Promise<void> {
+    const key = this.prefix + sid
     const expiresAt = this.expiryOf(session)
     const cookie = cookieText(session)
-    await this.#inLine(sid, async (key) => {
-      if (expiresAt <= Date.now()) return void (await this.store.destroy(key))
-      // Programs lengthen a session by its cookie alone, which must not end with the next request.
-      if (cookie !== '' && this.#cookies.get(sid) !== cookie) {
-        const found = await this.store.load(key)
-        const stored = found && parseSession(found.text)
-        if (found === undefined || stored === undefined) return
-        if (cookieText(stored) !== cookie) {
-          const text = withCookie(stored, session)
-          const user = userIn(text)
-          const entry = { text, expiresAt, ...(user === undefined ? {} : { user }) }
-          const result = await this.store.replace(key, entry, found)
-          if (result === 'gone') return
-          if (result === 'replaced') return this.#cookies.set(sid, cookie)
-        } else this.#cookies.set(sid, cookie)
-      }
-      await this.store.touch(key, expiresAt)
-    })
+    await turn
+    if (expiresAt <= Date.now()) return void (await this.store.destroy(key))
+    // Programs lengthen a session by its cookie alone, which must not end with the next request.
+    if (cookie !== '' && this.#cookies.get(sid) !== cookie) {
+      const found = await this.store.load(key)
+      const stored = found && parseSession(found.text)
+      if (found === undefined || stored === undefined) return
+      if (cookieText(stored) !== cookie) {
+        const text = withCookie(stored, session)
+        const user = userIn(text)
+        const entry = { text, expiresAt, ...(user === undefined ? {} : { user }) }
+        const result = await this.store.replace(key, entry, found)
+        if (result === 'gone') return
+        if (result === 'replaced') return this.#cookies.set(sid, cookie)
+      } else this.#cookies.set(sid, cookie)
+    }
+    await this.store.touch(key, expiresAt)
   }
 
   /** Every live session, by its id. @throws `ERR_UNSUPPORTED` if the store cannot list */
@@ -256,13 +262,25 @@ export class LegacyStore extends Store {
 
   /** Two calls that nobody waited for between them still come in their order. */
   async #inLine(sid: string, work: (key: string) => Promise<void>): Promise<void> {
-    const place = this.#lines.join(sid)
+    const place = this.#join(sid)
     try {
       await place.turn
       await work(this.prefix + sid)
     } finally {
       place.leave()
     }
+  }
+
+  /** A store that never answers holds up the others of its session for so long only. */
+  #join(sid: string): { readonly turn: Promise<void>; readonly leave: () => void } {
+    const { turn, leave } = this.#lines.join(sid)
+    const timer = setTimeout(leave, PATIENCE)
+    timer.unref()
+    const leaveNow = () => {
+      clearTimeout(timer)
+      leave()
+    }
+    return { turn, leave: leaveNow }
   }
 
   #answer<T>(work: Promise<T>, callback: StoreCallback<T> | undefined): Promise<T> | undefined {

@@ -69,4 +69,10 @@ export class MemoryKeeper implements LegacyKeeper {
   destroy(id: string): void {
     remove(this.#store, id)
   }
+
+  end(id: string): boolean {
+    const wasThere = this.load(id) !== undefined
+    remove(this.#store, id)
+    return wasThere
+  }
 }

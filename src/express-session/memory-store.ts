@@ -210,6 +210,9 @@ function removeExpired(store: MemoryStore, book: Book): void {
 /** A tenth at once, so that this is rare. */
 function removeOldest(store: MemoryStore, book: Book): void {
   removeExpired(store, book)
+  // Programs take sessions out of `sessions` themselves, which no book knows of.
+  book.length = 0
+  for (const text of Object.values(store.sessions)) book.length += text.length
   for (const sid in store.sessions) {
     if (book.length <= 0.9 * MAX_LENGTH) return
     remove(store, sid)

@@ -19,7 +19,7 @@ import { IdCookie } from './id-cookie.js'
 import { LegacyStore, type LegacyStoreOptions, type StoreCallback } from './legacy-store.js'
 import { MemoryStore } from './memory-store.js'
 import { type SessionOptions, type Settings, settingsFrom } from './options.js'
-import { pathMatches, pathOf, type Request, type RequestSession } from './request.js'
+import { noteLatest, pathMatches, pathOf, type Request, type RequestSession } from './request.js'
 import { cookieFor } from './sent-cookie.js'
 import { type Callback, DOER, Session } from './session.js'
 import type { SessionData } from './session-data.js'
@@ -79,7 +79,8 @@ function session(options?: SessionOptions): SessionMiddleware {
   store.on?.('connect', () => {
     isReady = true
   })
-  const middleware = (req: Request, res: ResponseLike & Closing, next: Next): void => {
+  // Whoever looks for the layer of it in a router goes by the name.
+  const middleware = function session(req: Request, res: ResponseLike & Closing, next: Next): void {
     if (req.session) return next()
     if (!isReady) return next()
     const { cookie } = settings
@@ -181,6 +182,7 @@ function enter(
   idCookie: IdCookie,
 ): void {
   house.start()
+  if (house.touches > 0) noteLatest(req)
   keepRequestCheap(req)
   const received = idCookie.read(req)
   const isMinimal = !isResponse(res)

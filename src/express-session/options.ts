@@ -105,7 +105,7 @@ const STRONG_SECRET = 16
 /** @throws TypeError for an option that cannot be meant */
 export function settingsFrom(options: SessionOptions): Settings {
   const deprecated: string[] = []
-  const { genid, unset, cookie = {} } = options
+  const { genid, unset } = options
   if (genid && typeof genid !== 'function') throw new TypeError('genid option must be a function')
   if (options.resave === undefined) {
     deprecated.push('undefined resave option; provide resave option')
@@ -124,7 +124,7 @@ export function settingsFrom(options: SessionOptions): Settings {
   return {
     store,
     keepsInMemory: store instanceof MemoryStore,
-    cookie,
+    cookie: options.cookie || {},
     idCookie: secrets && new IdCookie(name, secrets),
     name,
     genid: genid || undefined,

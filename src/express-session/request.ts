@@ -20,6 +20,19 @@ export interface Request extends RequestLike, SessionOwner, CookieSource {
 /** `req.session` as the middleware leaves it. */
 export type RequestSession = Session & Partial<SessionData>
 
+/** The last request that came by each connection, as far as somebody asks. */
+const latest = new WeakMap<object, Request>()
+
+export function noteLatest(req: Request): void {
+  if (typeof req.socket === 'object' && req.socket !== null) latest.set(req.socket, req)
+}
+
+/** Whether no other request has come by the connection since this one was noted. */
+export function isLatest(req: Request): boolean {
+  const { socket } = req
+  return typeof socket !== 'object' || socket === null || latest.get(socket) === req
+}
+
 /** Whether the request came over TLS, as far as the option `proxy` and Express believe it. */
 export function isSecure(req: Request, proxy: boolean | undefined): boolean {
   const { encrypted } = (req.socket ?? {}) as { encrypted?: unknown }

@@ -76,11 +76,17 @@ export const Session = function Session(
   data?: object | null,
 ): void {
   Object.defineProperty(this, 'req', { value: req })
-  Object.defineProperty(this, 'id', { value: req.sessionID })
+  Object.defineProperty(this, 'id', { value: req.sessionID, configurable: true })
   if (typeof data !== 'object' || data === null) return
   // A key of this name would hide a method, or what every object has.
   for (const key in data) if (!(key in this)) this[key] = (data as Record<string, unknown>)[key]
 } as unknown as SessionConstructor
+
+/** The same session under another id. It stays the same object: a handler goes on with it. */
+export function renamed(session: Session, req: SessionOwner): Session {
+  const property = { value: req.sessionID, configurable: true }
+  return Reflect.defineProperty(session, 'id', property) ? session : new Session(req, session)
+}
 
 const methods = {
   touch(this: Session): Session {

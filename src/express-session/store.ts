@@ -83,7 +83,10 @@ export function revive(req: SessionOwner, found: object): Session & SessionData 
 }
 
 function cookieOf(stored: Record<string, unknown>, originalMaxAge: unknown): Cookie {
-  const cookie = new Cookie(stored as object)
+  const { maxAge, ...others } = stored
+  // The setter takes nothing but numbers and dates.
+  const isAge = maxAge == null || maxAge === false || typeof maxAge === 'number'
+  const cookie = new Cookie(isAge ? stored : others)
   // In a record they are no methods.
   for (const name of ['serialize', 'toJSON']) Reflect.deleteProperty(cookie, name)
   const { expires } = cookie as { expires?: unknown }
@@ -92,7 +95,13 @@ function cookieOf(stored: Record<string, unknown>, originalMaxAge: unknown): Coo
     cookie.expires = Number.isNaN(date.getTime()) ? null : date
   }
   // It was moved by what was set just now. The next `touch` could make no date of a text.
-  const isLife = typeof originalMaxAge !== 'string' && typeof originalMaxAge !== 'object'
+  const isLife =
+    originalMaxAge === undefined || originalMaxAge === false || isLifeOfDates(originalMaxAge)
   cookie.originalMaxAge = (isLife ? originalMaxAge : null) as number | null
   return cookie
+}
+
+/** Whether a date can end so long from now, as dates go (ECMA-262, section 21.4.1.1). */
+function isLifeOfDates(life: unknown): boolean {
+  return typeof life === 'number' && Math.abs(Date.now() + life) <= 8.64e15
 }

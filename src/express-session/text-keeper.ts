@@ -79,6 +79,10 @@ export class TextKeeper implements LegacyKeeper {
     })
   }
 
+  end(id: string): Promise<boolean> {
+    return this.#within('destroy', async () => this.#store.destroy(this.#legacy.prefix + id))
+  }
+
   #entry(session: object): Entry {
     const text = textOf(session)
     const expiresAt = this.#legacy.expiryOf(session)

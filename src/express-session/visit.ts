@@ -1,5 +1,6 @@
 import { CallLine } from '../core/call-line.js'
 import { planOldCommit } from '../core/commit-plan.js'
+import { tooLate } from '../core/refusals.js'
 import type { Awaitable } from '../core/store.js'
 import type { UserChange } from '../core/user.js'
 import { keyOf } from '../crypto/session-id.js'
@@ -7,14 +8,14 @@ import { asError, hasCode } from '../errors.js'
 import type { CookieReason } from '../explanation.js'
 import type { HeaderEdit } from '../http/header-view.js'
 import type { Holder, HoldReport } from '../http/holder.js'
-import { Cookie, type CookieOptions } from './cookie.js'
 import { type Entries, entriesOf, NO_ENTRIES, sameEntries } from './data.js'
 import type { SessionExplanation } from './explained.js'
 import type { House } from './house.js'
 import { Kept } from './kept.js'
-import type { Request } from './request.js'
+import { hasCookie, sessionAt } from './present.js'
+import { isLatest, noteLatest, type Request } from './request.js'
 import { SentCookie, type Ties } from './sent-cookie.js'
-import { type Doer, Session } from './session.js'
+import { type Doer, renamed, Session } from './session.js'
 import { revive } from './store.js'
 
 /**
@@ -30,6 +31,8 @@ export class Visit implements Holder, Doer {
   /** The life of the cookie was started again. */
   #isTouched = false
   #isTouchSent = false
+  /** Which cookie leaves is decided. */
+  #hasBegun = false
   #isOver = false
   /** The store should hear that the session is used: its own touch does not write that. */
   #isAgeDue = false
@@ -48,8 +51,6 @@ export class Visit implements Holder, Doer {
     this.#kept = new Kept(house)
     this.#sent = new SentCookie(house, req, ties, (error) => this.#failed(error))
   }
-
-  // In the beginning
 
   /** The record that the cookie led to. */
   takeIn(found: object): void {
@@ -85,7 +86,12 @@ export class Visit implements Holder, Doer {
   // What a handler asks
 
   save(session: Session): Promise<void> {
-    return this.#ask(() => this.#kept.store(session))
+    return this.#ask(() => {
+      const change = this.#kept.userChange(session.id, entriesOf(session))
+      if (change === undefined) return this.#kept.store(session)
+      if (this.#hasBegun) throw tooLate('ERR_HEADERS_SENT')
+      return this.#renew(session, change)
+    })
   }
 
   reload({ id }: Session): Promise<void> {
@@ -123,8 +129,6 @@ export class Visit implements Holder, Doer {
     })
   }
 
-  // The response
-
   begin(): HeaderEdit | undefined | Promise<HeaderEdit | undefined> {
     const calls = this.#calls
     if (calls === undefined || calls.isEmpty) return this.#commitFirst()
@@ -133,6 +137,7 @@ export class Visit implements Holder, Doer {
 
   /** Nothing can be waited for: only the cookie is sent, where it is due. */
   beginNow(): HeaderEdit | undefined {
+    this.#hasBegun = true
     const session = this.#present()
     if (session === undefined) return undefined
     this.#touchCookie(session)
@@ -171,10 +176,7 @@ export class Visit implements Holder, Doer {
   report(report: HoldReport): void {
     switch (report.type) {
       case 'held-bytes':
-        this.#house.warn(
-          'WARN_HELD_BYTES',
-          `${report.bytes} bytes of a response were written while its session was being stored; a producer ignored that write() returned false.`,
-        )
+        this.#house.warnHeld(report.bytes)
         break
       case 'overflow':
         this.#tell(new Error('A response grew too large while its session was being stored.'))
@@ -190,6 +192,7 @@ export class Visit implements Holder, Doer {
   }
 
   #commitFirst(): HeaderEdit | undefined | Promise<HeaderEdit | undefined> {
+    this.#hasBegun = true
     const session = this.#present()
     if (session === undefined) {
       const ending = this.#endUnset()
@@ -199,7 +202,13 @@ export class Visit implements Holder, Doer {
     const entries = this.#kept.isAsLoaded(session) ? undefined : entriesOf(session)
     this.#touchCookie(session)
     const change = this.#kept.userChange(session.id, entries)
-    if (change !== undefined) return this.#house.inBackground(this.#renew(session, change))
+    if (change !== undefined) {
+      const renewing = this.#inLine(() => this.#renew(session, change))
+      return this.#house.inBackground(renewing).then(() => {
+        this.#sent.order = this.#kept.isGone ? 'none' : 'set'
+        return this.#edit(this.#present())
+      })
+    }
     const { write, cookie } = this.#plan(session, entries)
     this.#sent.order = cookie
     if (write === 'touch') this.#touch(session, entries)
@@ -224,15 +233,19 @@ export class Visit implements Holder, Doer {
   }
 
   /** Somebody has signed in or out: whoever knew the old id must not know the new one. */
-  async #renew(session: Session, reason: UserChange): Promise<HeaderEdit | undefined> {
+  async #renew(session: Session, reason: UserChange): Promise<void> {
     const req = this.#req
+    const from = session.id
     req.sessionID = await this.#house.newId(req)
-    const next = new Session(req, session) as Session
-    req.session = next
-    await this.#kept.renew(session, next, reason)
-    if (this.#kept.isGone) return undefined
-    this.#sent.order = 'set'
-    return this.#edit(next)
+    const next = renamed(session, req)
+    if (req.session === session) req.session = next
+    try {
+      await this.#kept.renew(next, from, reason)
+    } catch (error) {
+      req.sessionID = from
+      renamed(next, req)
+      throw error
+    }
   }
 
   /** At the end of a response whose headers have left before. */
@@ -242,15 +255,14 @@ export class Visit implements Holder, Doer {
     this.#touchCookie(session)
     const entries = entriesOf(session)
     if (this.#refused !== undefined && sameEntries(this.#refused, entries)) return undefined
+    if (this.#kept.userChange(session.id, entries) !== undefined) {
+      this.#house.warnTooLate('user')
+      return undefined
+    }
     const { write, cookie } = this.#plan(session, entries)
     if (write === 'touch') this.#touch(session, entries)
     if (write === 'none' || write === 'touch') return undefined
-    if (cookie === 'set' && write === 'create') {
-      this.#house.warn(
-        'WARN_TOO_LATE',
-        'A new session was made after the headers had left; it is stored, and no cookie names it.',
-      )
-    }
+    if (cookie === 'set' && write === 'create') this.#house.warnTooLate('new')
     return this.#house.inBackground(this.#inLine(() => this.#kept.store(session)))
   }
 
@@ -280,25 +292,17 @@ export class Visit implements Holder, Doer {
 
   /** What is at `req.session` now, as a session; undefined: nothing. */
   #present(): Session | undefined {
-    const value = this.#req.session
-    if (!value || typeof value !== 'object') return undefined
-    const { cookie } = value as { cookie?: unknown }
-    const isSession = 'resetMaxAge' in value
-    if (isSession && cookie instanceof Cookie) return value as Session
-    // Plain data, or a cookie of a program's own making.
-    const session = isSession ? (value as Session) : new Session(this.#req, value)
-    session.cookie = hasCookie(value)
-      ? new Cookie(cookie as CookieOptions)
-      : (this.#sent.last ?? this.#sent.make())
-    this.#house.settings.clocks?.note(session.cookie)
-    this.#req.session = session
-    return session
+    const found = sessionAt(this.#req, () => this.#sent.last ?? this.#sent.make())
+    if (found?.isMade) this.#house.settings.clocks?.note(found.session.cookie)
+    return found?.session
   }
 
   #touchCookie(session: Session): void {
     if (this.#isTouched) return
     this.#isTouched = true
-    session.touch()
+    // Data may have any name, and programs put a touch of their own there.
+    if (typeof session.touch === 'function') session.touch()
+    else session.cookie.maxAge = session.cookie.originalMaxAge
   }
 
   // Storing
@@ -328,10 +332,15 @@ export class Visit implements Holder, Doer {
     if (entries === undefined && session.cookie.expires == null) return
     const touching = this.#house.keeper.touch(session.id, session, entries ?? NO_ENTRIES)
     if (touching === undefined) return
-    this.#house.inBackground(Promise.resolve(touching)).catch((error: unknown) => {
+    const req = this.#req
+    noteLatest(req)
+    this.#house.touches++
+    const over = Promise.resolve(touching).finally(() => this.#house.touches--)
+    this.#house.inBackground(over).catch((error: unknown) => {
       this.#tell(error)
-      // By then the connection may be busy with another request, which Express would end.
-      if (!hasCode(error, 'ERR_STORE_TIMEOUT')) setImmediate(this.#ties.next, error)
+      // Express would end another request that the connection is busy with by then.
+      const isTooLate = hasCode(error, 'ERR_STORE_TIMEOUT') || !isLatest(req)
+      if (!isTooLate) setImmediate(this.#ties.next, error)
     })
   }
 
@@ -388,9 +397,4 @@ export class Visit implements Holder, Doer {
       this.#unsentReason(this.#present()),
     )
   }
-}
-
-function hasCookie(value: object): boolean {
-  const { cookie } = value as { cookie?: unknown }
-  return typeof cookie === 'object' && cookie !== null
 }

@@ -91,6 +91,24 @@ describe.each(implementations)('the MemoryStore of $name', (implementation) => {
     expect(await ask(store, 'get', 'id')).toBe(undefined)
   })
 
+  it.each([
+    ['first', (cookie: object) => ({ cookie, user: 'ada', note: '"}' })],
+    ['last', (cookie: object) => ({ user: 'ada', note: '"}', cookie })],
+  ])('moves a date wherever the cookie stands in the text: %s', async (_, record) => {
+    const forward = at(Date.now())
+    const store = made()
+    const cookie = new Cookie({ maxAge: 1000, path: '/a}"b{' }) as LooseCookie
+    await ask(store, 'set', 'id', record(cookie))
+    forward(900)
+    cookie.maxAge = 1000
+    await ask(store, 'touch', 'id', { cookie })
+    const { cookie: kept, ...data } = JSON.parse(store.sessions.id!)
+    expect(kept).toEqual(JSON.parse(JSON.stringify(cookie)))
+    expect(data).toEqual({ user: 'ada', note: '"}' })
+    forward(1901)
+    expect(await ask(store, 'get', 'id')).toBe(undefined)
+  })
+
   it('brings nothing back by touch', async () => {
     const store = made()
     await ask(store, 'touch', 'id', session({ user: 'ada' }))

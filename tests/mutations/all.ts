@@ -1,4 +1,5 @@
 import { concurrency } from './concurrency.js'
+import { cookieSession } from './cookie-session.js'
 import { cookies } from './cookies.js'
 import { everywhere } from './everywhere.js'
 import { expiry } from './expiry.js'
@@ -22,6 +23,7 @@ export const mutations: readonly Mutation[] = [
   ...fuzz,
   ...oldStores,
   ...movingOver,
+  ...cookieSession,
   ...expressSession,
   ...usedByOthers,
   ...operation,
