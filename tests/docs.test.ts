@@ -22,13 +22,14 @@ describe('the code in the pages', () => {
     .filter((page) => page === 'README.md' || page.startsWith('docs/'))
     .flatMap(modulesOf)
   // What a face declares for `req.session` holds for a whole program.
-  const [dropIn, native] = [true, false].map((is) =>
-    modules.filter(({ file }) => file.startsWith('docs-express-session/') === is),
-  ) as [Module[], Module[]]
+  const faces = ['docs-express-session/', 'docs-cookie-session/']
+  const of = (face?: string) =>
+    modules.filter(({ file }) => faces.find((folder) => file.startsWith(folder)) === face)
 
   it.each([
-    ['session()', native, 'README/1.ts'],
-    ['the drop-in', dropIn, 'docs-express-session/1.ts'],
+    ['session()', of(), 'README/1.ts'],
+    ['the drop-in', of(faces[0]), 'docs-express-session/1.ts'],
+    ['the drop-in for cookie-session', of(faces[1]), 'docs-cookie-session/1.ts'],
   ])(
     'compiles under strict against the sources of %s',
     (_, files, first) => {
@@ -143,6 +144,7 @@ function compilerErrors(modules: readonly Module[]): string {
       paths: {
         coatcheck: [join(root, 'src/index.ts')],
         'coatcheck/express-session': [join(root, 'src/express-session/index.ts')],
+        'coatcheck/cookie-session': [join(root, 'src/cookie-session/index.ts')],
         'coatcheck/testing': [join(root, 'src/testing/index.ts')],
         'coatcheck/*': [join(root, 'src/*.ts')],
       },

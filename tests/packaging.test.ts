@@ -140,6 +140,36 @@ describe('the drop-in', () => {
   })
 })
 
+describe('the drop-in for cookie-session', () => {
+  const USE = `
+    const middleware = cookieSession({ secret: 'a secret' })
+    const req = { headers: {} }
+    const lines = []
+    const res = { end() {}, setHeader: (_, value) => lines.push(...value) }
+    middleware(req, res, () => {
+      req.session.user = 'ada'
+      res.end()
+    })
+    console.log(typeof cookieSession, lines[0])`
+  const USED = 'function session=eyJ1c2VyIjoiYWRhIn0=; path=/; httponly\n'
+
+  it.each([
+    ['required', 'cjs', `const cookieSession = require('coatcheck/cookie-session')`],
+    ['imported', 'mjs', `import cookieSession from 'coatcheck/cookie-session'`],
+    ['imported by name', 'mjs', `import { cookieSession } from 'coatcheck/cookie-session'`],
+  ])('is the function itself, %s', async (_, extension, head) => {
+    const { stdout, stderr } = await script(`cookies.${extension}`, `${head}\n${USE}`)
+    expect([stdout, stderr]).toEqual([USED, ''])
+  })
+
+  it('is the function itself in the CommonJS build', async () => {
+    const file = JSON.stringify(commonJsFiles()['coatcheck/cookie-session'])
+    const head = `const cookieSession = require(${file})`
+    const { stdout, stderr } = await script('cookies-tool.cjs', `${head}\n${USE}`)
+    expect([stdout, stderr]).toEqual([USED, ''])
+  })
+})
+
 it('keeps everything else to itself', async () => {
   const { stdout } = await script(
     'private.mjs',

@@ -47,6 +47,8 @@ Object.setPrototypeOf(MemoryStore.prototype, Store.prototype)
 class Book {
   /** When each session expires; those that do not are not in it. */
   readonly expiries = new Map<string, number>()
+  /** How long each text is, the one that was set the longest ago first. */
+  readonly lengths = new Map<string, number>()
   length = 0
   /** Sessions set since expired ones were last looked for. */
   sets = 0
@@ -130,15 +132,17 @@ export function put(store: MemoryStore, sid: string, session: object): void {
 }
 
 function replace(store: MemoryStore, book: Book, sid: string, text: string): void {
-  const { sessions } = store
-  const before = sessions[sid]
-  if (before !== undefined) {
-    book.length -= before.length
-    // Put at the end: who is at the front has not been here for the longest time.
-    delete sessions[sid]
-  }
-  sessions[sid] = text
+  strike(book, sid)
+  store.sessions[sid] = text
+  // At the end: who is at the front has not been here for the longest time.
+  book.lengths.set(sid, text.length)
   book.length += text.length
+}
+
+/** By what was noted: programs take sessions out of `sessions` themselves. */
+function strike(book: Book, sid: string): void {
+  book.length -= book.lengths.get(sid) ?? 0
+  book.lengths.delete(sid)
 }
 
 function note({ expiries }: Book, sid: string, session: object): void {
@@ -150,7 +154,7 @@ function note({ expiries }: Book, sid: string, session: object): void {
 
 export function remove(store: MemoryStore, sid: string): void {
   const book = bookOf(store)
-  book.length -= store.sessions[sid]?.length ?? 0
+  strike(book, sid)
   book.expiries.delete(sid)
   delete store.sessions[sid]
 }
@@ -210,10 +214,7 @@ function removeExpired(store: MemoryStore, book: Book): void {
 /** A tenth at once, so that this is rare. */
 function removeOldest(store: MemoryStore, book: Book): void {
   removeExpired(store, book)
-  // Programs take sessions out of `sessions` themselves, which no book knows of.
-  book.length = 0
-  for (const text of Object.values(store.sessions)) book.length += text.length
-  for (const sid in store.sessions) {
+  for (const sid of book.lengths.keys()) {
     if (book.length <= 0.9 * MAX_LENGTH) return
     remove(store, sid)
   }

@@ -34,6 +34,8 @@ export class Visit implements Holder, Doer {
   /** Which cookie leaves is decided. */
   #hasBegun = false
   #isOver = false
+  /** An error page has taken the place of the response, and stores nothing. */
+  #isDropped = false
   /** The store should hear that the session is used: its own touch does not write that. */
   #isAgeDue = false
   #found: 'new' | 'loaded' | 'gone' = 'new'
@@ -82,8 +84,6 @@ export class Visit implements Holder, Doer {
     this.#isTouched = false
     this.#kept.made(id)
   }
-
-  // What a handler asks
 
   save(session: Session): Promise<void> {
     return this.#ask(() => {
@@ -170,7 +170,7 @@ export class Visit implements Holder, Doer {
 
   /** The handler ends a response whose client had left before, and whose last commit was then. */
   endedLate(): void {
-    if (this.#isOver) this.#commitInBackground()
+    if (this.#isOver && !this.#isDropped) this.#commitInBackground()
   }
 
   report(report: HoldReport): void {
@@ -182,6 +182,7 @@ export class Visit implements Holder, Doer {
         this.#tell(new Error('A response grew too large while its session was being stored.'))
         break
       case 'failed':
+        this.#isDropped = true
         this.#tell(report.error)
         break
       case 'late-error':
@@ -304,8 +305,6 @@ export class Visit implements Holder, Doer {
     if (typeof session.touch === 'function') session.touch()
     else session.cookie.maxAge = session.cookie.originalMaxAge
   }
-
-  // Storing
 
   async #end(id: string): Promise<void> {
     this.#kept.ends(id)

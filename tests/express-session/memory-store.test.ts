@@ -208,12 +208,12 @@ describe('the MemoryStore of this package', () => {
     const data = 'x'.repeat(1024 * 1024)
     const put = (name: string) => store.set(name, { cookie: new Cookie(), data })
     for (let round = 0; round < 3; round++) {
-      for (let count = 0; count < 40; count++) put(`big${count}`)
+      for (let count = 0; count < 40; count++) put(`${round}of${count}`)
       expect(Object.keys(store.sessions)).toHaveLength(40)
       for (let count = 0; count < 40; count++) {
-        store.touch(`big${count}`, { cookie: new Cookie({ maxAge: 1e6 + round }) })
+        store.touch(`${round}of${count}`, { cookie: new Cookie({ maxAge: 1e6 + round }) })
       }
-      if (round === 0) for (let count = 0; count < 40; count++) store.destroy(`big${count}`)
+      if (round === 0) for (let count = 0; count < 40; count++) store.destroy(`${round}of${count}`)
       if (round === 1) store.clear()
     }
   })

@@ -41,8 +41,10 @@ export const expressMysqlSession: OldStoreKind = {
         return (rows as { text: string }[])[0]?.text
       },
       async close() {
-        await Promise.all(stores.map((made) => made.onReady().then(() => made.close())))
-        await pool.end()
+        const closing = stores.map((made) => made.onReady().then(() => made.close()))
+        // Connections that died with a server may never say that they have ended.
+        const atMost = new Promise((resolve) => setTimeout(resolve, 5000).unref())
+        await Promise.race([Promise.allSettled([...closing, pool.end()]), atMost])
         await server.stop()
       },
     }
