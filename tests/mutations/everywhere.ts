@@ -139,7 +139,7 @@ export const everywhere: readonly Mutation[] = [
     without: 'giving way to the types of express-session',
     file: 'src/express-request.ts',
     find: "'sessionStore' extends keyof Express.Request\n",
-    put: "'sessionStore' extends never\n",
+    put: "'noSuchName' extends keyof Express.Request\n",
     test: TYPES,
     named: 'the program "beside express-session" compiles',
   },

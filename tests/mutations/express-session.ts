@@ -1023,14 +1023,6 @@ export const expressSession: readonly Mutation[] = (
       named: 'counts what it keeps after a destroy, a touch and a clear',
     },
     {
-      without: 'forgetting the count of a store that was cleared',
-      file: memory,
-      find: '      books.delete(this)\n',
-      put: '',
-      test: memories,
-      named: 'counts what it keeps after a destroy, a touch and a clear',
-    },
-    {
       without: 'a touch in memory that leaves the data',
       file: memory,
       find: 'text.slice(before.end)',
