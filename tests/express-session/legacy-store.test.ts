@@ -27,7 +27,7 @@ const clock: Clock = { ...systemClock, now: () => Date.now() }
 function folder(): { path: string; remove(): void } {
   const parent = mkdtempSync(join(PLACE, 'coatcheck-legacy-'))
   const path = join(parent, 'sessions')
-  return { path, remove: () => rmSync(parent, { recursive: true, force: true }) }
+  return { path, remove: () => rmSync(parent, { recursive: true, force: true, maxRetries: 10 }) }
 }
 
 /** Its files survive a killed process, and need not survive the power here. */

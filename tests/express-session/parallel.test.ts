@@ -61,7 +61,7 @@ const ownStores: [string, () => Promise<object> | object][] = [
     'LegacyStore over files',
     () => {
       const path = mkdtempSync(join(tmpdir(), 'coatcheck-parallel-'))
-      onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+      onTestFinished(() => rmSync(path, { recursive: true, force: true, maxRetries: 10 }))
       return new LegacyStore(new FileStore({ path }))
     },
   ],

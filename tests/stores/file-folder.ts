@@ -17,7 +17,7 @@ export function freshFolder(): { path: string; remove(): void } {
   const parent = mkdtempSync(join(tmpdir(), 'coatcheck-file-'))
   return {
     path: join(parent, 'sessions'),
-    remove: () => rmSync(parent, { recursive: true, force: true }),
+    remove: () => rmSync(parent, { recursive: true, force: true, maxRetries: 10 }),
   }
 }
 

@@ -110,7 +110,7 @@ const require = createRequire(import.meta.url)
 
 function fileStore(): ExpressSessionStore {
   const path = mkdtempSync(join(tmpdir(), 'coatcheck-old-'))
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+  onTestFinished(() => rmSync(path, { recursive: true, force: true, maxRetries: 10 }))
   const FileStore = require('session-file-store')(expressSession) as new (
     options: object,
   ) => ExpressSessionStore

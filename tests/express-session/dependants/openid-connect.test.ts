@@ -40,7 +40,7 @@ const stores: { name: string; make(): Store }[] = [
     name: 'a LegacyStore over files',
     make() {
       const path = mkdtempSync(join(tmpdir(), 'coatcheck-openid-'))
-      onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+      onTestFinished(() => rmSync(path, { recursive: true, force: true, maxRetries: 10 }))
       return new LegacyStore(new FileStore({ path })) as unknown as Store
     },
   },

@@ -19,7 +19,7 @@ export const sessionFileStore: OldStoreKind = {
         return new FileStore({ path, retries: 0, reapInterval: -1, logFn() {} })
       },
       textOf: (id) => readFile(join(path, `${id}.json`), 'utf8').catch(() => undefined),
-      close: async () => rmSync(path, { recursive: true, force: true }),
+      close: async () => rmSync(path, { recursive: true, force: true, maxRetries: 10 }),
     }
   },
 }

@@ -221,7 +221,7 @@ function inNewFolder(): string {
   process.chdir(folder)
   onTestFinished(() => {
     process.chdir(before)
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
   })
   return folder
 }

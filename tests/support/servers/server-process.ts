@@ -73,7 +73,7 @@ export async function startProgram(program: ServerProgram): Promise<RunningServe
     }
     return running(program, { folder, port }, owner, started)
   } catch (error) {
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
     throw error
   }
 }
@@ -103,7 +103,7 @@ function running(
     },
     stop: async () => {
       await end(program.crash ?? 'SIGKILL')
-      rmSync(place.folder, { recursive: true, force: true })
+      rmSync(place.folder, { recursive: true, force: true, maxRetries: 10 })
     },
   }
 }

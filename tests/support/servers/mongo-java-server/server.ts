@@ -58,6 +58,6 @@ async function downloaded(): Promise<string> {
     }
     return jars
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
   }
 }
