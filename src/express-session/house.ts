@@ -144,7 +144,7 @@ export class House {
     if (isProduction && weakSecret) {
       this.warn(
         'WARN_WEAK_SECRET',
-        'The option secret is short enough to be guessed from one cookie. Put a long one in front of it, as in secret: [long, short]; nobody is signed out.',
+        'A secret is short enough to be guessed from one cookie. Put a long one in front of it, as in secret: [long, short], which signs nobody out, and take the short one away later.',
       )
     }
   }

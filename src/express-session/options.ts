@@ -99,7 +99,7 @@ export interface Settings {
   readonly keepsInMemory: boolean
 }
 
-/** What OWASP's Session Management Cheat Sheet asks of an id, in bits; a secret has more to lose. */
+/** Characters. Shorter secrets are words and phrases, which one cookie is enough to guess. */
 const STRONG_SECRET = 16
 
 /** @throws TypeError for an option that cannot be meant */
