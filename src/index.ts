@@ -34,6 +34,7 @@ export type {
   StoreReport,
   Sweepable,
 } from './core/store.js'
+export type { At, OpenedToken, Sealed, TokenStore } from './core/token-store.js'
 export {
   CoatcheckError,
   type ErrorCode,
@@ -46,11 +47,13 @@ export {
 export type { CookieReason, Explanation } from './explanation.js'
 export type { RequestWithSession } from './express-request.js'
 export type { FromOptions } from './from-option.js'
+export type { Bearer } from './http/bearer.js'
 export type { ListedSession } from './manager.js'
 export { type SessionManager, session } from './middleware.js'
-export type { SessionOptions } from './options.js'
+export type { CommonOptions, SessionOptions, TokenSessionOptions } from './options.js'
 export type { SessionInfo } from './request-session.js'
 export { MemoryStore, type MemoryStoreOptions } from './stores/memory.js'
+export { type BearerOptions, bearer } from './transport/option.js'
 
 declare global {
   namespace Express {

@@ -14,14 +14,17 @@ import { KeyQueue } from './core/key-queue.js'
 import { absoluteEnd, endOf, lastSeen, touchIsDue } from './core/lifetime.js'
 import { Notices } from './core/notices.js'
 import { decodeRecord } from './core/record.js'
-import { closed } from './core/refusals.js'
-import { can, type StoreReport } from './core/store.js'
+import { closed, withoutServer } from './core/refusals.js'
+import { can, type Store, type StoreReport } from './core/store.js'
 import { StoreKeeper } from './core/store-keeper.js'
 import { Takeover } from './core/takeover.js'
+import { TokenKeeper } from './core/token-keeper.js'
 import { nameOf } from './core/user.js'
 import { Visit } from './core/visit.js'
 import type { VisitTools } from './core/visit-tools.js'
 import { asError, CoatcheckError, OptionError, type WarningCode } from './errors.js'
+import { BEARER_AUDIENCE } from './http/bearer.js'
+import { audienceOf, type CookieAttributes } from './http/session-cookie.js'
 import { type Closing, type Connected, type Leave, OpenRequests } from './open-requests.js'
 import type { Settings } from './options.js'
 import { MemoryStore } from './stores/memory.js'
@@ -70,15 +73,18 @@ export class Manager<Data extends object = Record<string, unknown>> {
     this.settings = settings
     this.#clock = clock
     this.#notices = new Notices(clock)
-    this.keeper = new StoreKeeper({
-      store,
-      secrets,
-      lifetime,
-      storeTimeout,
-      clock,
-      inBackground: (work) => void this.inBackground(work),
-      onError: (error) => this.emit('error', { error }),
-    })
+    this.keeper =
+      'seal' in store
+        ? new TokenKeeper({ store, lifetime, clock })
+        : new StoreKeeper({
+            store,
+            secrets,
+            lifetime,
+            storeTimeout,
+            clock,
+            inBackground: (work) => void this.inBackground(work),
+            onError: (error) => this.emit('error', { error }),
+          })
     this.tools = {
       keeper: this.keeper,
       clock,
@@ -100,9 +106,10 @@ export class Manager<Data extends object = Record<string, unknown>> {
       sweep: (limit) => this.keeper.sweep(limit),
       onError: (error) => this.emit('error', { error }),
     })
-    this.#stopReports = can(store, 'onReport')
-      ? store.onReport((report) => this.#onReport(report))
-      : () => {}
+    this.#stopReports =
+      'onReport' in store && can(store, 'onReport')
+        ? store.onReport((report) => this.#onReport(report))
+        : () => {}
   }
 
   get capabilities(): Capabilities {
@@ -121,6 +128,11 @@ export class Manager<Data extends object = Record<string, unknown>> {
   /** Once per code: to the log of the process, and as an event. */
   warn(code: WarningCode, message: string): void {
     this.#notices.warn(code, message)
+  }
+
+  /** What the tokens of a cookie are for, or those of a header. */
+  audience(attributes: CookieAttributes): string {
+    return this.settings.bearer === undefined ? audienceOf(attributes) : BEARER_AUDIENCE
   }
 
   /** Whether a request comes too late. */
@@ -155,7 +167,7 @@ export class Manager<Data extends object = Record<string, unknown>> {
     const visit = new Visit(this.tools, { state: 'none' })
     visit.state.replaceData(data)
     await this.inBackground(visit.save())
-    return this.keeper.token(visit.identity(), audience)
+    return this.keeper.token(visit.state.held!, audience)
   }
 
   /** The live sessions of a user, last seen first. */
@@ -178,6 +190,7 @@ export class Manager<Data extends object = Record<string, unknown>> {
   /** Ends one session by its handle. False: there was no such live session. */
   async revoke(id: string): Promise<boolean> {
     this.refuseLate()
+    if (!this.keeper.capabilities.revoke) throw withoutServer('revoke')
     const opened = await this.keeper.look(id)
     if (opened.state !== 'live') return false
     const ended = await this.keeper.destroy(opened.held)
@@ -323,7 +336,7 @@ export class Manager<Data extends object = Record<string, unknown>> {
   #onReport(report: StoreReport): void {
     if (report.type === 'error') {
       const { op, error: cause } = report
-      const details = { op, cause, store: classOf(this.settings.store) }
+      const details = { op, cause, store: classOf(this.settings.store as Store) }
       this.emit('error', { error: new CoatcheckError('ERR_STORE', `${op} failed.`, details) })
       return
     }

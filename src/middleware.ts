@@ -17,7 +17,7 @@ import type { CookieReason, Explanation } from './explanation.js'
 import { holdResponse } from './http/hold-response.js'
 import { isForUpgrade, isResponse, type ResponseLike } from './http/response-like.js'
 import type { RequestLike } from './http/secure-request.js'
-import { audienceOf, type CookieAttributes, type ReceivedToken } from './http/session-cookie.js'
+import type { CookieAttributes, ReceivedToken } from './http/session-cookie.js'
 import {
   type ListedSession,
   Manager,
@@ -28,7 +28,7 @@ import {
 import { openRequest } from './old-cookie.js'
 import type { Closing, Leave } from './open-requests.js'
 import { type Found, isPrefetch, NO_TOKENS, NOTHING_FOUND, tokensOf } from './open-tokens.js'
-import { type SessionOptions, settingsFrom } from './options.js'
+import { type SessionOptions, settingsFrom, type TokenSessionOptions } from './options.js'
 import { Place } from './place.js'
 import { RequestSession, type SessionInfo } from './request-session.js'
 
@@ -86,7 +86,7 @@ export interface HostResponse extends ResponseLike, Closing {}
 export function session<
   Data extends object & NoReservedNames = SessionData,
   Name extends string = string,
->(options: SessionOptions<Data, Name>): SessionManager<Data> {
+>(options: SessionOptions<Data, Name> | TokenSessionOptions<Data, Name>): SessionManager<Data> {
   const manager = new Manager<Data>(settingsFrom(options))
   const place = new Place(manager)
   const middleware = (
@@ -177,8 +177,9 @@ class Entry<Data extends object> {
   }
 
   #open(attributes: CookieAttributes): void {
-    const header = this.#req.headers.cookie
-    const tokens = header === undefined ? NO_TOKENS : tokensOf(this.#manager, this.#req, attributes)
+    const { headers } = this.#req
+    const isEmpty = headers.cookie === undefined && headers.authorization === undefined
+    const tokens = isEmpty ? NO_TOKENS : tokensOf(this.#manager, this.#req, attributes)
     let found: Awaitable<Found>
     try {
       found = openRequest(this.#manager, this.#req, tokens, attributes)
@@ -271,5 +272,5 @@ async function issue<Data extends object>(
   if (typeof cookie === 'function') {
     throw new OptionError('issue() needs a cookie option that is an object: it has no request.')
   }
-  return manager.issue(data, audienceOf(cookie))
+  return manager.issue(data, manager.audience(cookie))
 }

@@ -1,11 +1,6 @@
 import type { Awaitable } from './core/store.js'
 import type { RequestLike } from './http/secure-request.js'
-import {
-  audienceOf,
-  type CookieAttributes,
-  cookieValues,
-  type ReceivedToken,
-} from './http/session-cookie.js'
+import { type CookieAttributes, cookieValues, type ReceivedToken } from './http/session-cookie.js'
 import type { Manager } from './manager.js'
 import { cookieHeader, type Found, NOTHING_FOUND, openAll } from './open-tokens.js'
 
@@ -26,7 +21,7 @@ export function openRequest<Data extends object>(
 ): Awaitable<Found> {
   const { from } = manager.settings
   const found =
-    tokens.length === 0 ? NOTHING_FOUND : openAll(manager, tokens, audienceOf(attributes))
+    tokens.length === 0 ? NOTHING_FOUND : openAll(manager, tokens, manager.audience(attributes))
   if (from === undefined || isLive(found)) return found
   return valuesIn(req, from.name).length > 0 ? openOldCookies(manager, req, found) : found
 }

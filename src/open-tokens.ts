@@ -1,6 +1,7 @@
 import type { Held, Opened } from './core/keeper.js'
 import type { Start } from './core/session-state.js'
 import type { Awaitable } from './core/store.js'
+import { bearerToken } from './http/bearer.js'
 import { isSecure, type RequestLike } from './http/secure-request.js'
 import {
   type CookieAttributes,
@@ -36,8 +37,15 @@ export function tokensOf(
   { settings }: Pick<Manager, 'settings'>,
   req: RequestLike,
   attributes: CookieAttributes,
-): ReceivedToken[] {
+): readonly ReceivedToken[] {
+  if (settings.bearer !== undefined) return bearerTokens(req)
   return readTokens(cookieHeader(req), attributes, isSecure(req, settings.trustProxy))
+}
+
+/** What is malformed is looked at like any token that opens nothing, so that an event tells. */
+function bearerTokens({ headers: { authorization } }: RequestLike): readonly ReceivedToken[] {
+  const token = bearerToken(Array.isArray(authorization) ? authorization[0] : authorization)
+  return token === undefined ? NO_TOKENS : [{ token, secure: false }]
 }
 
 export function cookieHeader({ headers: { cookie } }: RequestLike): string | undefined {

@@ -3,20 +3,23 @@ import { type Clock, systemClock } from './core/clock.js'
 import { type LifetimeSettings, LONGEST_TIME } from './core/lifetime.js'
 import type { ExpressSessionStore } from './core/old-store.js'
 import type { Store } from './core/store.js'
+import { isTokenStore, type TokenStore } from './core/token-store.js'
 import type { UserOf } from './core/user.js'
 import { OptionError } from './errors.js'
 import { type FromOptions, type FromSettings, fromOption } from './from-option.js'
+import type { Bearer } from './http/bearer.js'
 import type { RequestLike } from './http/secure-request.js'
 import type { CookieAttributes } from './http/session-cookie.js'
 import { hasMethod, kind } from './kind.js'
 import { oneOf, optional, refuseUnknown } from './option-checks.js'
 import { storeFrom } from './store-option.js'
+import { transportFrom } from './transport/option.js'
 
-/** Options of `session()`. Times are in milliseconds. */
+/** Options of `session()` with a store: the client has a signed id. Times are in milliseconds. */
 export interface SessionOptions<
   Data extends object = Record<string, unknown>,
   Name extends string = string,
-> {
+> extends CommonOptions<Data, Name> {
   /**
    * Signs the id in the cookie. One, or several with the newest first: all verify, the newest signs,
    * and cookies of older ones are sent again. Each of at least 32 bytes.
@@ -28,6 +31,24 @@ export interface SessionOptions<
    * @default new MemoryStore(), which forgets on restart
    */
   store?: Store | ExpressSessionStore
+}
+
+/** Options of `session()` whose clients have the sessions, in tokens that only the store can make. */
+export interface TokenSessionOptions<
+  Data extends object = Record<string, unknown>,
+  Name extends string = string,
+> extends CommonOptions<Data, Name> {
+  /** `new CookieStore({ keys })` or `new JwtStore({ keys })`. */
+  store: TokenStore
+  /** Not there: a token store has keys of its own. */
+  secret?: never
+}
+
+/** Options of `session()` with every kind of store. */
+export interface CommonOptions<
+  Data extends object = Record<string, unknown>,
+  Name extends string = string,
+> {
   /** Fixed attributes, or made for each request. */
   cookie?: CookieOptions<Name> | ((req: RequestLike) => CookieOptions | Promise<CookieOptions>)
   /** Ends a session this long after its last request; false: never. @default 86_400_000 (24 h) */
@@ -56,6 +77,8 @@ export interface SessionOptions<
   onStoreError?: 'fail' | 'anonymous'
   /** Bytes of a response held while the store answers, before a warning. @default 65_536 */
   maxHeldBytes?: number
+  /** How tokens travel: `bearer()`, in `Authorization`. @default in a cookie */
+  transport?: Bearer
   /** For hosts without Express's own setting: believe X-Forwarded-Proto. @default false */
   trustProxy?: boolean
   /** Where on `req` the session is, for several on one request. @default 'session' */
@@ -69,7 +92,7 @@ export interface SessionOptions<
 /** Options, complete and checked: what the engine works with. */
 export interface Settings {
   readonly secrets: readonly string[]
-  readonly store: Store
+  readonly store: Store | TokenStore
   readonly cookie: CookieAttributes | ((req: RequestLike) => Promise<CookieAttributes>)
   readonly lifetime: LifetimeSettings
   readonly userOf: UserOf | undefined
@@ -77,6 +100,8 @@ export interface Settings {
   readonly storeTimeout: number
   readonly onStoreError: 'fail' | 'anonymous'
   readonly maxHeldBytes: number
+  /** undefined: a cookie carries the token. */
+  readonly bearer: Bearer | undefined
   readonly trustProxy: boolean
   readonly property: string
   readonly from: FromSettings | undefined
@@ -89,7 +114,9 @@ const SECRET_BYTES = 32
 const LONGEST_TIMER = 2 ** 31 - 1
 
 /** Checks and completes options. @throws OptionError naming option, value and what is allowed */
-export function settingsFrom<Data extends object>(options: SessionOptions<Data>): Settings {
+export function settingsFrom<Data extends object>(
+  options: SessionOptions<Data> | TokenSessionOptions<Data>,
+): Settings {
   if (typeof options !== 'object' || options === null) {
     throw new OptionError('session() takes an object of options; at least { secret } is needed.')
   }
@@ -104,9 +131,13 @@ export function settingsFrom<Data extends object>(options: SessionOptions<Data>)
   const clock = clockFrom(options.clock)
   const { cookie } = options
   const storeTimeout = positive('storeTimeout', options.storeTimeout, 2_000, LONGEST_TIMER)
-  const store = storeFrom(options.store, { clock, patience: storeTimeout })
+  const tokens = isTokenStore(options.store) ? options.store : undefined
+  if (tokens !== undefined && options.secret !== undefined) {
+    throw new OptionError('The option secret is not used: this store has keys of its own.')
+  }
+  const store = tokens ?? storeFrom(options.store, { clock, patience: storeTimeout })
   return {
-    secrets: secretsFrom(options.secret),
+    secrets: tokens === undefined ? secretsFrom(options.secret) : [],
     store,
     cookie:
       typeof cookie === 'function'
@@ -118,6 +149,7 @@ export function settingsFrom<Data extends object>(options: SessionOptions<Data>)
     storeTimeout,
     onStoreError: oneOf('onStoreError', options.onStoreError, ['fail', 'anonymous']),
     maxHeldBytes: positive('maxHeldBytes', options.maxHeldBytes, 65_536, Number.MAX_SAFE_INTEGER),
+    bearer: transportFrom(options.transport),
     trustProxy: optional('trustProxy', options.trustProxy, 'boolean') ?? false,
     property: propertyFrom(options.property),
     from: fromOption(options.from, options.store ?? store),
@@ -136,6 +168,7 @@ const KNOWN = new Set([
   'storeTimeout',
   'onStoreError',
   'maxHeldBytes',
+  'transport',
   'trustProxy',
   'property',
   'from',

@@ -1,5 +1,5 @@
-import type { Held, Identity } from './core/keeper.js'
-import { cookieLife, endOf, lastSeen } from './core/lifetime.js'
+import type { Held } from './core/keeper.js'
+import { endOf, lastSeen } from './core/lifetime.js'
 import { noData } from './core/refusals.js'
 import { answer, type Callback, type Session } from './core/session.js'
 import type { Visit } from './core/visit.js'
@@ -8,25 +8,13 @@ import type { CookieReason, Explanation } from './explanation.js'
 import type { HeaderEdit } from './http/header-view.js'
 import type { Holder, HoldReport } from './http/holder.js'
 import { addVary, forbidCaching } from './http/response-headers.js'
-import {
-  hopProblem,
-  hopWarning,
-  inspectHop,
-  isSecure,
-  type RequestLike,
-} from './http/secure-request.js'
-import {
-  audienceOf,
-  type CookieAttributes,
-  clearLine,
-  clearOldLine,
-  formOf,
-  type OldCookie,
-  type ReceivedToken,
-  setLine,
-} from './http/session-cookie.js'
+import { inspectHop, type RequestLike } from './http/secure-request.js'
+import type { CookieAttributes, OldCookie, ReceivedToken } from './http/session-cookie.js'
 import type { Manager } from './manager.js'
 import type { Leave } from './open-requests.js'
+import { BearerCarrier } from './transport/bearer-carrier.js'
+import type { Carrier } from './transport/carrier.js'
+import { CookieCarrier } from './transport/cookie-carrier.js'
 
 /**
  * Everything about a request's session that is not on `req.session`: `sessions.of(req)`. Times in
@@ -250,15 +238,14 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
         this.#visit.state.spendFreshId()
         this.#read = true
         this.#handedOut = true
-        return this.#token(this.#visit.identity())
+        return this.#token(this.#visit.state.held!)
       }),
       callback,
     )
   }
 
   explain(): Explanation {
-    const { name, ...form } = this.#form()
-    const { path, domain, secure } = this.#attributes
+    const { name, attributes, problem } = this.#carrier.form()
     const { action } = this.#visit.commits.cookie
     const hop = inspectHop(this.#req, this.#manager.settings.trustProxy)
     return {
@@ -270,13 +257,9 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
       cookie: {
         action: action === 'clear' ? 'cleared' : action,
         reason:
-          action === 'none'
-            ? this.#whyNone()
-            : hopProblem(hop, form.secure, secure) === undefined
-              ? 'changed'
-              : 'insecure-hop',
+          action === 'none' ? this.#whyNone() : problem === undefined ? 'changed' : 'insecure-hop',
         name,
-        attributes: { ...form, path, domain },
+        attributes,
       },
       secure: hop,
     }
@@ -310,64 +293,36 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
   #edit(alone?: 'alone'): HeaderEdit | undefined {
     const { cookie } = this.#visit.commits
     if (cookie.action === 'none' && !this.#read) return undefined
-    const lines =
+    const carrier = this.#carrier
+    const told =
       cookie.action === 'set'
-        ? [this.#setLine(cookie.held), ...(alone ? [] : this.#oldLines())]
+        ? carrier.set(cookie.held, this.#token(cookie.held), alone)
         : cookie.action === 'clear'
-          ? [...this.#clearLines(), ...this.#oldLines()]
-          : []
+          ? carrier.clear()
+          : undefined
     return (headers) => {
-      for (const line of lines) headers.append('Set-Cookie', line)
-      if (lines.length > 0 || this.#handedOut) {
+      told?.(headers)
+      if (told !== undefined || this.#handedOut) {
         if (forbidCaching(headers) === 'shared') this.#warnCacheable()
       }
-      addVary(headers, 'Cookie')
+      addVary(headers, carrier.vary)
     }
   }
 
-  #setLine({ identity, facts }: Held): string {
-    const { lifetime, clock } = this.#manager.settings
-    const form = this.#form()
-    if (!this.#isSecure()) this.#warnInsecureHop(form.secure)
-    const now = clock.now()
-    const outlives = this.#attributes.persistent || facts.own !== undefined
-    const life = outlives ? cookieLife(facts, lifetime, now) : undefined
-    return setLine(this.#attributes, form, this.#token(identity), life, now)
+  #token(held: Held): string {
+    return this.#manager.keeper.token(held, this.#manager.audience(this.#attributes))
   }
 
-  /** One line for each kind that came in, as each was set. */
-  #clearLines(): string[] {
-    const kinds = new Set(this.#received.tokens.map(({ secure }) => secure))
-    if (kinds.size === 0) kinds.add(this.#isSecure())
-    const lines = [...kinds].map((secure) =>
-      clearLine(this.#attributes, formOf(this.#attributes, secure)),
-    )
-    return [...new Set(lines)]
-  }
-
-  /** The old cookie has led here, and is not needed any more. */
-  #oldLines(): string[] {
-    const { old } = this.#received
-    return old === undefined || old.name === this.#form().name ? [] : [clearOldLine(old)]
-  }
-
-  #token(identity: Identity): string {
-    return this.#manager.keeper.token(identity, audienceOf(this.#attributes))
-  }
-
-  #form() {
-    return formOf(this.#attributes, this.#cameSecure || this.#isSecure())
-  }
-
-  #isSecure(): boolean {
-    return isSecure(this.#req, this.#manager.settings.trustProxy)
-  }
-
-  /** Nothing is dropped in silence where the proxies and the settings do not fit together. */
-  #warnInsecureHop(sentSecure: boolean): void {
-    const hop = inspectHop(this.#req, this.#manager.settings.trustProxy)
-    const problem = hopProblem(hop, sentSecure, this.#attributes.secure)
-    if (problem !== undefined) this.#manager.warn('WARN_INSECURE_HOP', hopWarning(problem, hop))
+  /** Made when it is needed: most responses say nothing of their session. */
+  get #carrier(): Carrier {
+    const manager = this.#manager
+    if (manager.settings.bearer !== undefined) return new BearerCarrier(manager.settings.bearer)
+    const { tokens, old } = this.#received
+    return new CookieCarrier(manager, this.#req, this.#attributes, {
+      tokens,
+      old,
+      secure: this.#cameSecure,
+    })
   }
 
   #warnCacheable(): void {

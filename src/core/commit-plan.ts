@@ -31,6 +31,8 @@ export interface CommitState {
   readonly freshId: boolean
   /** The client should get its cookie again: an older secret, a new lifetime, an ageing cookie. */
   readonly cookieDue: boolean
+  /** The record is in the token: what changes it needs a cookie. */
+  readonly travels: boolean
   /** A cookie can still be sent. */
   readonly cookieOpen: boolean
 }
@@ -100,7 +102,7 @@ function planNew(state: CommitState): CommitPlan {
 }
 
 function planLive(state: CommitState): CommitPlan {
-  const { asked, saving, changed, hasData, freshId, cookieDue, cookieOpen } = state
+  const { asked, saving, changed, hasData, freshId, cookieDue, cookieOpen, travels } = state
   const reason = renewReason(state)
   const restart = state.userChange !== undefined || state.authenticated
   if (asked === 'regenerate' && !hasData && !saving) {
@@ -111,8 +113,10 @@ function planLive(state: CommitState): CommitPlan {
     if (!cookieOpen) return { write: 'drop', reason: 'too-late' }
     return { write: 'renew', cookie: 'set', reason, restart }
   }
-  const cookie = cookieDue && cookieOpen ? 'set' : 'none'
-  if (reason !== undefined || changed) {
+  const isWritten = reason !== undefined || changed
+  if (isWritten && travels && !cookieOpen) return { write: 'drop', reason: 'too-late' }
+  const cookie = (cookieDue || (isWritten && travels)) && cookieOpen ? 'set' : 'none'
+  if (isWritten) {
     return { write: 'replace', cookie, restart }
   }
   return cookie === 'set' ? { write: 'confirm', cookie } : NOTHING

@@ -12,7 +12,7 @@ import {
   namesOf,
   type Written,
 } from './keeper.js'
-import { cookieIsAgeing } from './lifetime.js'
+import { cookieIsAgeing, isHalfSpent } from './lifetime.js'
 import { gone, readOnly, strictConflict, tooLate } from './refusals.js'
 import type { CookieClosed, SessionState } from './session-state.js'
 import { type UserChange, userChange, whoIs } from './user.js'
@@ -74,6 +74,7 @@ export class Commit {
     const { changes, state } = this.#state.pending(asker === 'handler', {
       due: (held !== undefined && this.#isOwed(held)) || ageing,
       open: this.cookieClosed === undefined,
+      travels: this.#tools.keeper.travels,
     })
     const plan = planCommit(state)
     if (plan.write === 'none' && asker === 'response' && this.#isUnsent()) {
@@ -93,6 +94,8 @@ export class Commit {
   #isUnsent(): boolean {
     const { cookie } = this
     if (cookie.action !== 'set' || this.cookieClosed !== undefined) return false
+    // What it carries is all there is to confirm.
+    if (this.#tools.keeper.travels) return false
     if (this.#state.asked !== 'nothing') return false
     const isNew = cookie.held.identity.handle !== this.#loaded?.identity.handle
     return !isNew || this.#tools.clock.now() - this.#decided >= PROMPT
@@ -148,7 +151,8 @@ export class Commit {
   /** An update was stored; if it has changed the session's own lifetime, the cookie follows. */
   updated(from: Held, held: Held): void {
     this.#tools.emit('commit', namesOf(held))
-    const isDue = from.facts.own !== held.facts.own && this.cookieClosed === undefined
+    const isChanged = from.facts.own !== held.facts.own || this.#tools.keeper.travels
+    const isDue = isChanged && this.cookieClosed === undefined
     if (isDue || this.cookie.action === 'set') this.cookie = { action: 'set', held }
   }
 
@@ -177,8 +181,9 @@ export class Commit {
     return (reissue || facts.untold === true) && this.cookie.action === 'none'
   }
 
-  #isAgeing({ facts }: Held): boolean {
-    const { lifetime, clock } = this.#tools
+  #isAgeing({ facts, stored }: Held): boolean {
+    const { keeper, lifetime, clock } = this.#tools
+    if (keeper.travels && isHalfSpent(facts, stored.expiresAt, lifetime, clock.now())) return true
     const outlives = this.persistent || facts.own !== undefined
     return outlives && cookieIsAgeing(facts, lifetime, clock.now())
   }

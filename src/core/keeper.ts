@@ -131,11 +131,13 @@ export interface Capabilities {
  * way the state is kept. Every failure is a `CoatcheckError`; each call is bounded in time.
  */
 export interface Keeper {
+  /** The record is in the token, so each change needs a new one at the client. */
+  readonly travels: boolean
   readonly capabilities: Capabilities
   /** A new pair of names. Nothing is stored. */
   newIdentity(): Identity
   /** The text a client carries for this session. `audience` is what it is for: the cookie's name. */
-  token(identity: Identity, audience: string): string
+  token(held: Held, audience: string): string
   /** What a token leads to. Answers at once where the store does. */
   open(token: string, audience: string): Awaitable<Opened>
   /** The session of a public name as it is now. */

@@ -95,6 +95,17 @@ export function cookieLife(facts: Facts, settings: LifetimeSettings, now: number
   return Math.max(0, Math.min(end - now, LONGEST_COOKIE))
 }
 
+/** Whether a session whose record travels should have a token with a later end, if it is used now. */
+export function isHalfSpent(
+  facts: Facts,
+  storedExpiry: number,
+  settings: LifetimeSettings,
+  now: number,
+): boolean {
+  const idle = facts.idle ?? settings.idleTimeout
+  return idle !== null && now - lastSeen(facts, storedExpiry) > idle / 2
+}
+
 /** Whether a persistent cookie without an absolute end is past half of its 400 days. */
 export function cookieIsAgeing(facts: Facts, settings: LifetimeSettings, now: number): boolean {
   if (settings.absoluteTimeout !== null) return false

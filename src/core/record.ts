@@ -55,9 +55,26 @@ const VERSION = 1
 /** The latest moment a Date can hold (ECMA-262, section 21.4.1.1). */
 const LATEST = 8.64e15
 
+const BEFORE_FACTS = `{"v":${VERSION},"facts":`
+const BEFORE_DATA = ',"data":'
+
 /** The text of a record, from its facts and the JSON text of each top-level key. */
 export function encodeRecord(facts: Facts, entries: ReadonlyMap<string, string>): string {
-  return `{"v":${VERSION},"facts":${JSON.stringify(facts)},${endOfRecord(entries)}`
+  return `${BEFORE_FACTS}${JSON.stringify(facts)},${endOfRecord(entries)}`
+}
+
+/** The text of a record, from the JSON texts of its facts and of its data. */
+export function joinRecord(facts: string, data: string): string {
+  return `${BEFORE_FACTS}${facts}${BEFORE_DATA}${data}}`
+}
+
+/** The two halves of a text that was written here, without a look at the data; undefined: it was not. */
+export function splitRecord(text: string): { facts: Facts; data: string } | undefined {
+  // Facts are flat, and in a string the quotes would be escaped: the first one is the key.
+  const at = text.indexOf(BEFORE_DATA)
+  if (at === -1 || !text.startsWith(BEFORE_FACTS) || !text.endsWith('}}')) return undefined
+  const facts = JSON.parse(text.slice(BEFORE_FACTS.length, at)) as Facts
+  return { facts, data: text.slice(at + BEFORE_DATA.length, -1) }
 }
 
 /**

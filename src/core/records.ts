@@ -69,24 +69,9 @@ export class Records {
   }
 
   #decode(identity: Identity, reissue: boolean, stored: Stored | undefined): Opened {
-    const { handle } = identity
     // Stores by others may say null.
-    if (!stored) return { state: 'gone', handle }
-    const decoded = decodeRecord(stored.text)
-    if (decoded.kind === 'tombstone') {
-      // A touch that was under way may have moved its expiry; its own date counts.
-      const over = this.#clock.now() >= decoded.ended + TOMBSTONE_LIFE
-      return over ? { state: 'gone', handle } : { state: 'superseded', handle, next: decoded.next }
-    }
-    if (decoded.kind === 'corrupt') return { state: 'corrupt', handle, reason: decoded.reason }
-    const { facts, data } = decoded.record
-    const reason = endedBy(facts, stored.expiresAt, this.#lifetime, this.#clock.now())
-    if (reason !== undefined) {
-      const { user } = facts
-      const ended = user === undefined ? { reason, stored } : { reason, user, stored }
-      return { state: 'gone', handle, ended }
-    }
-    return { state: 'live', held: new Held(identity, facts, stored, reissue, data) }
+    if (!stored) return { state: 'gone', handle: identity.handle }
+    return openedRecord(identity, reissue, stored, this.#lifetime, this.#clock.now())
   }
 
   /** The session of a handle, or the one it was renewed to without anybody signing in or out. */
@@ -176,4 +161,30 @@ export class Records {
 
 function isPending(value: Awaitable<Stored | undefined>): value is PromiseLike<Stored | undefined> {
   return typeof (value as { then?: unknown } | undefined)?.then === 'function'
+}
+
+/** What a record turns out to be, by its text and by both clocks. */
+export function openedRecord(
+  identity: Identity,
+  reissue: boolean,
+  stored: Stored,
+  lifetime: LifetimeSettings,
+  now: number,
+): Opened {
+  const { handle } = identity
+  const decoded = decodeRecord(stored.text)
+  if (decoded.kind === 'tombstone') {
+    // A touch that was under way may have moved its expiry; its own date counts.
+    const over = now >= decoded.ended + TOMBSTONE_LIFE
+    return over ? { state: 'gone', handle } : { state: 'superseded', handle, next: decoded.next }
+  }
+  if (decoded.kind === 'corrupt') return { state: 'corrupt', handle, reason: decoded.reason }
+  const { facts, data } = decoded.record
+  const reason = endedBy(facts, stored.expiresAt, lifetime, now)
+  if (reason !== undefined) {
+    const { user } = facts
+    const ended = user === undefined ? { reason, stored } : { reason, user, stored }
+    return { state: 'gone', handle, ended }
+  }
+  return { state: 'live', held: new Held(identity, facts, stored, reissue, data) }
 }

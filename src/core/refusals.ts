@@ -13,6 +13,37 @@ export function reservedKey(name: string): CoatcheckError {
   )
 }
 
+/** A name that tokens have a meaning of their own for. */
+export function reservedClaim(name: string): CoatcheckError {
+  return new CoatcheckError(
+    'ERR_RESERVED_KEY',
+    `"${name}" has a meaning of its own in the tokens of this store; choose another key.`,
+  )
+}
+
+/** No browser would keep the cookie. */
+export function cookieTooLarge(size: number, most: number, data: object): CoatcheckError {
+  const largest = Object.entries(data)
+    .map(([key, value]) => ({ key: key.slice(0, 40), bytes: Buffer.byteLength(JSON.stringify(value) ?? '') }))
+    .sort((a, b) => b.bytes - a.bytes)
+    .slice(0, 3)
+    .map(({ key, bytes }) => `${key} (${bytes})`)
+  return new CoatcheckError(
+    'ERR_COOKIE_TOO_LARGE',
+    `The session cookie would have ${size} bytes, and browsers keep ${most}; the largest keys are ${largest.join(', ')}.`,
+    { op: 'commit', outcome: 'failed' },
+  )
+}
+
+/** What needs somebody to ask, where the clients have the sessions. */
+export function withoutServer(op: string): CoatcheckError {
+  return new CoatcheckError(
+    'ERR_UNSUPPORTED',
+    `${op} needs a store that keeps sessions; here the clients have them.`,
+    { op },
+  )
+}
+
 /** What was assigned to `req.session` holds no data that JSON could keep. */
 export function noData(kind: string): CoatcheckError {
   return new CoatcheckError(

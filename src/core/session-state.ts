@@ -180,7 +180,10 @@ export class SessionState {
    * What is there to commit. Each changed value is encoded here, once.
    * @throws `ERR_NOT_SERIALIZABLE`
    */
-  pending(explicitSave: boolean, cookie: { due: boolean; open: boolean }): Pending {
+  pending(
+    explicitSave: boolean,
+    cookie: { due: boolean; open: boolean; travels?: boolean },
+  ): Pending {
     const session = this.#session
     // What a session that ends holds need not even be storable.
     const changes =
@@ -202,6 +205,7 @@ export class SessionState {
           dataChanged || this.asked === 'regenerate' ? this.#userChange(changes) : undefined,
         freshId: this.hasFreshId(cookie.open),
         cookieDue: cookie.due || this.lifetimeChanged,
+        travels: cookie.travels === true,
         cookieOpen: cookie.open,
       },
     }

@@ -45,6 +45,7 @@ export interface StoreKeeperOptions extends RecordsOptions {
  * under the hash of the id.
  */
 export class StoreKeeper implements Keeper {
+  readonly travels = false
   readonly capabilities: Capabilities
   #store: Store
   readonly #records: Records
@@ -79,7 +80,7 @@ export class StoreKeeper implements Keeper {
     return { id, handle: keyOf(id) }
   }
 
-  token(identity: Identity, audience: string): string {
+  token({ identity }: Pick<Held, 'identity'>, audience: string): string {
     return this.#tokens.sign(identity, audience)
   }
 

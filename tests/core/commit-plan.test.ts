@@ -12,6 +12,7 @@ const clean: CommitState = {
   userChange: undefined,
   freshId: false,
   cookieDue: false,
+  travels: false,
   cookieOpen: true,
 }
 const data = { changed: true, hasData: true } as const
@@ -194,18 +195,20 @@ function* everyState(): Generator<CommitState> {
                 for (const hasData of both)
                   for (const freshId of both)
                     for (const cookieDue of both)
-                      for (const cookieOpen of both)
-                        yield {
-                          stored,
-                          asked,
-                          authenticated,
-                          saving,
-                          userChange,
-                          destroyed,
-                          changed,
-                          hasData,
-                          freshId,
-                          cookieDue,
-                          cookieOpen,
-                        }
+                      for (const travels of both)
+                        for (const cookieOpen of both)
+                          yield {
+                            stored,
+                            asked,
+                            authenticated,
+                            saving,
+                            userChange,
+                            destroyed,
+                            changed,
+                            hasData,
+                            freshId,
+                            cookieDue,
+                            travels,
+                            cookieOpen,
+                          }
 }

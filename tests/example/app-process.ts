@@ -28,6 +28,8 @@ export interface AppOptions {
   port?: number
   /** @default the app */
   script?: string
+  /** Where it keeps its sessions. @default 'file' */
+  store?: string
   /** Drops its log, where the test makes it fail. @default false */
   quiet?: boolean
 }
@@ -71,10 +73,17 @@ async function launchApp({
   data,
   port = 0,
   script = SERVER,
+  store = '',
   quiet = false,
 }: AppOptions): Promise<AppProcess> {
   const child = spawn(process.execPath, [script], {
-    env: { ...process.env, PORT: String(port), COATCHECK_DATA: data, HOST: '127.0.0.1' },
+    env: {
+      ...process.env,
+      PORT: String(port),
+      COATCHECK_DATA: data,
+      HOST: '127.0.0.1',
+      STORE: store,
+    },
     stdio: ['ignore', 'pipe', quiet ? 'ignore' : 'inherit'],
   })
   const ended = once(child, 'exit')

@@ -13,7 +13,7 @@ import {
 import { nothingPolluted, same, type Target, target } from './target.js'
 
 const time = fc.oneof(fc.constantFrom(0, 1, 1.5, 8.64e15), fc.nat())
-const facts = fc.record(
+export const facts = fc.record(
   {
     created: time,
     started: time,

@@ -51,7 +51,10 @@ const tokensOf = (secrets: readonly string[]) =>
     Array.from({ length: 3 }, () => {
       // The same in each run, so that a seed leads to the same case again.
       const id = keyOf(`id ${++made}`).slice(0, ID_LENGTH)
-      return { audience, token: keeperWith(secrets).token({ id, handle: '' }, audience) }
+      return {
+        audience,
+        token: keeperWith(secrets).token({ identity: { id, handle: '' } }, audience),
+      }
     }),
   )
 const [newest, older, strange] = [SECRETS, SECRETS.slice(1), [STRANGER]].map(tokensOf)

@@ -248,7 +248,7 @@ class Run {
       inBackground: () => {},
       onError: () => {},
     })
-    return keeper.token({ id, handle: this.#first }, 'sid')
+    return keeper.token({ identity: { id, handle: this.#first } }, 'sid')
   }
 
   #manager(store: Store): SessionManager<AnyData> {

@@ -210,7 +210,7 @@ export const everywhere: readonly Mutation[] = [
     rule: 'B53',
     without: 'issuing tokens for this cookie',
     file: 'src/middleware.ts',
-    find: 'manager.issue(data, audienceOf(cookie))',
+    find: 'manager.issue(data, manager.audience(cookie))',
     put: "manager.issue(data, 'another')",
     test: SOCKETS,
     named: 'works as the value of the cookie',

@@ -127,7 +127,7 @@ export const lifecycle: readonly Mutation[] = [
   {
     rule: 'B10',
     without: 'the attributes of the cookie at its deletion',
-    file: 'src/request-session.ts',
+    file: 'src/transport/cookie-carrier.ts',
     find: 'clearLine(this.#attributes, formOf(this.#attributes, secure))',
     put: "clearLine({ ...this.#attributes, path: '/' }, formOf(this.#attributes, secure))",
     test: 'tests/session/any-order.test.ts',

@@ -126,9 +126,9 @@ export const movingOver: readonly Mutation[] = [
   {
     rule: 'B53',
     without: 'one cookie alone by a handshake',
-    file: 'src/request-session.ts',
-    find: '...(alone ? [] : this.#oldLines())',
-    put: '...this.#oldLines()',
+    file: 'src/transport/cookie-carrier.ts',
+    find: 'alone ? [line] : [line, ...this.#oldLines()]',
+    put: '[line, ...this.#oldLines()]',
     test: FROM,
     named: 'gets one cookie by a handshake',
   },

@@ -12,6 +12,7 @@ import {
   type SessionOptions,
   session,
 } from '../../src/index.js'
+import { CookieStore } from '../../src/stores/cookie.js'
 import { processWarnings } from '../support/process-events.js'
 import { type AnyData, type App, SECRET, serve, serveApp } from '../support/serve.js'
 import { turns } from '../support/turns.js'
@@ -62,6 +63,11 @@ async function scene(options: Partial<SessionOptions<AnyData>> = {}): Promise<Sc
       return failure
     },
   }
+}
+
+/** Options of sessions that are in their cookies. */
+function travelling(): Partial<SessionOptions<AnyData>> {
+  return { store: new CookieStore({ keys: SECRET }), secret: undefined } as never
 }
 
 interface Failing {
@@ -247,6 +253,24 @@ const errors: Readonly<Record<ErrorCode, readonly Failing[]>> = {
   ],
   ERR_COOKIE_TOO_LARGE: [
     {
+      how: 'a session that travels in its cookie',
+      async run() {
+        let failure: unknown
+        const made = await serveApp((app, sessions) => {
+          sessions.on('error', ({ error }) => {
+            failure = error
+          })
+          app.get('/run', (req, res) => {
+            sessions.of(req).session.text = 'x'.repeat(4000)
+            res.end()
+          })
+        }, travelling())
+        expect((await made.browser().get('/run')).status).toBe(500)
+        return failure
+      },
+      has: { op: 'commit', outcome: 'failed' },
+    },
+    {
       how: 'a session in its cookie',
       async run() {
         let failure: unknown
@@ -374,7 +398,7 @@ interface Warned {
 }
 
 /** Given by the drop-ins alone, whose tests have them. */
-const OF_THE_DROP_INS = ['WARN_WEAK_SECRET', 'WARN_COOKIE_LARGE'] as const
+const OF_THE_DROP_INS = ['WARN_WEAK_SECRET'] as const
 
 type OwnCode = Exclude<WarningCode, (typeof OF_THE_DROP_INS)[number]>
 
@@ -400,6 +424,10 @@ const warnings: Readonly<Record<OwnCode, Warned>> = {
     options: () => ({ absoluteTimeout: 1000 }),
     run: ({ browser }) => browser().get('/remember'),
   },
+  WARN_COOKIE_LARGE: {
+    options: travelling,
+    run: ({ browser }) => browser().get('/large'),
+  },
   WARN_MEMORY_STORE: {
     options() {
       const before = process.env.NODE_ENV
@@ -423,6 +451,10 @@ async function warned({ options }: Warned) {
     (app, sessions) => {
       app.get('/set', (req, res) => {
         sessions.of(req).session.cart = 1
+        res.end()
+      })
+      app.get('/large', (req, res) => {
+        sessions.of(req).session.cart = 'x'.repeat(2400)
         res.end()
       })
       app.get('/late', (req, res) => {

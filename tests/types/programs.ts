@@ -18,7 +18,7 @@ const projects = fileURLToPath(new URL('projects', import.meta.url))
 
 /** Programs of their own: what one declares for `req.session` holds for all its files. */
 export const NATIVE_PROGRAMS = {
-  plain: ['generic.ts', 'reserved.ts', 'options.ts', 'cookies.ts', 'stores.ts'],
+  plain: ['generic.ts', 'reserved.ts', 'options.ts', 'cookies.ts', 'stores.ts', 'tokens.ts'],
   augmented: ['augmented.ts'],
   narrowed: ['narrowed.ts'],
   'Express 4': ['express4.ts'],

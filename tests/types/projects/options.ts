@@ -10,7 +10,7 @@ session({ secret, cookie: (req) => ({ domain: String(req.headers.host) }) })
 session({ secret: [secret, secret], store: new FileStore({ path: 'sessions' }) })
 session({ secret, store: new MemoryStore(), idleTimeout: false })
 
-// @ts-expect-error TS2741: a secret is needed
+// @ts-expect-error TS2345: a secret is needed
 session({})
 // @ts-expect-error TS2322: browsers refuse SameSite=None without Secure
 session({ secret, cookie: { secure: false, sameSite: 'none' } })
