@@ -5,7 +5,7 @@ import express from 'express'
 import { limitAttempts } from './attempts.js'
 import { csrfGuard, csrfToken } from './csrf.js'
 import { deviceName } from './device.js'
-import { devicesPage } from './pages/devices.js'
+import { devicesPage, thisDeviceOnlyPage } from './pages/devices.js'
 import { errorPage } from './pages/error.js'
 import { homePage } from './pages/home.js'
 import { signInPage } from './pages/sign-in.js'
@@ -84,16 +84,20 @@ export function createApp({ store, secret, users }) {
   })
 
   app.get('/devices', notLoggedIn, async (req, res) => {
+    // Where the visitors carry their sessions, nobody can be asked for a list.
+    if (!sessions.capabilities.byUser) return res.send(thisDeviceOnlyPage(view(req)))
     const devices = await sessions.list(req.session.user.id)
     res.send(devicesPage(view(req), { devices, thisId: req.session.id, now: Date.now() }))
   })
 
   app.delete('/devices', notLoggedIn, async (req, res) => {
+    if (!sessions.capabilities.byUser) return notFound(req, res)
     await sessions.revokeUser(req.session.user.id, { except: req.session.id })
     res.redirect('/devices')
   })
 
   app.delete('/devices/:id', notLoggedIn, async (req, res) => {
+    if (!sessions.capabilities.byUser) return notFound(req, res)
     const mine = await sessions.list(req.session.user.id)
     // Ids are shown on pages and so are no secret: being able to name one is no right to end it.
     if (!mine.some((device) => device.id === req.params.id)) return notFound(req, res)

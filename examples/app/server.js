@@ -1,5 +1,6 @@
 // Starts the example: `npm start`, or `node examples/app/server.js` once the package is built.
-// PORT, HOST and COATCHECK_DATA (the folder that outlives a restart) change where it is.
+// PORT, HOST and COATCHECK_DATA (the folder that outlives a restart) change where it is; STORE=cookie
+// and STORE=jwt leave the sessions to the visitors, where STORE=file (as by default) keeps them.
 // Everything that can go wrong at a start ends here, as one line that says what to do.
 import { once } from 'node:events'
 import { dirname, join, resolve } from 'node:path'
@@ -21,16 +22,20 @@ if (!Number.isInteger(port) || port < 0 || port > 65535) {
 }
 // The demo accounts have published passwords, so nobody but this machine may reach them by default.
 const host = process.env.HOST || '127.0.0.1'
+const kind = process.env.STORE || 'file'
+if (!['file', 'cookie', 'jwt'].includes(kind)) {
+  fail(`STORE must be file, cookie or jwt, and it is '${kind}'.`)
+}
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const data = resolve(process.env.COATCHECK_DATA || join(root, '.data'))
 
 // Loaded here and not above, so that an old Node and a missing build get a sentence too.
-const [{ createApp }, { openDataFolder, readSecret }, { openUsers }, { FileStore }] =
+const [{ createApp }, { openDataFolder, readSecret }, { openUsers }, { openStore }] =
   await Promise.all([
     import('./app.js'),
     import('./data-folder.js'),
     import('./users.js'),
-    import('coatcheck/stores/file'),
+    import('./store.js'),
   ]).catch((error) => {
     if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
     return fail('Something is not installed or not built yet: `npm start` does both, then starts.')
@@ -49,11 +54,8 @@ try {
   )
 }
 
-const { app, sessions } = createApp({
-  secret,
-  users,
-  store: new FileStore({ path: join(data, 'sessions') }),
-})
+const place = openStore(kind, { secret, path: join(data, 'sessions') })
+const { app, sessions } = createApp({ ...place, users })
 
 const server = app.listen(port, host)
 try {

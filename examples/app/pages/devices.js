@@ -30,6 +30,17 @@ ${
   return layout({ title: 'My devices', view, body })
 }
 
+/** The same where nobody keeps a list. */
+export function thisDeviceOnlyPage(view) {
+  const body = html`
+<h1>My devices</h1>
+<p class="lead">You carry your coat yourself: your session is in the cookie of this browser, and
+this house keeps no list of visitors.</p>
+<p class="muted">So other devices are not shown here, and each signs out for itself. Started without
+<code>STORE</code>, the house keeps the coats and shows every ticket in your name.</p>`
+  return layout({ title: 'My devices', view, body })
+}
+
 function row(view, device, isThis, now) {
   const name = device.data.device ?? 'Unknown device'
   const number = ticketNumber(device.id)
