@@ -120,7 +120,7 @@ await Promise.all(work)
 const report = await asked<Report>('report')
 isLeaving = true
 server.disconnect()
-rmSync(folder, { recursive: true, force: true })
+rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
 
 async function ended(): Promise<void> {
   while (!over) await sleep(50)

@@ -193,12 +193,17 @@ const wholeBody: Intended = {
 const decidesAfterTheTouch: Intended = {
   name: 'decides after the touch',
   sentence:
-    'Whether a changed session has a date to tell the browser is decided after its life was started again, also where the headers leave before `end`; a handler that sets `originalMaxAge`, or a record in which it contradicts `expires`, can tell.',
+    'Whether a changed session has a date to tell the browser is decided after its life was started again, also where the headers leave before `end`; a handler or an option that sets `originalMaxAge`, or a record in which it contradicts `expires`, can tell.',
   align: ({ old, fresh }, { exchange, sequence }) => {
-    const isContradictory = exchangesOf(sequence).some(
-      ({ exchange: { mishap, steps } }) =>
-        typeof mishap === 'object' || steps.some((step) => step.do === 'cookie.originalMaxAge'),
+    const isSet = sequence.phases.some(({ options }) =>
+      JSON.stringify(options).includes('originalMaxAge'),
     )
+    const isContradictory =
+      isSet ||
+      exchangesOf(sequence).some(
+        ({ exchange: { mishap, steps } }) =>
+          typeof mishap === 'object' || steps.some((step) => step.do === 'cookie.originalMaxAge'),
+      )
     const isMeant = isContradictory && HEAD_FIRST.includes(exchange.response)
     if (!isMeant || 'failure' in old.response || 'failure' in fresh.response) return { old, fresh }
     const [before, after] = [old.response.cookies, fresh.response.cookies]
