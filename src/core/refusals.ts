@@ -24,7 +24,10 @@ export function reservedClaim(name: string): CoatcheckError {
 /** No browser would keep the cookie. */
 export function cookieTooLarge(size: number, most: number, data: object): CoatcheckError {
   const largest = Object.entries(data)
-    .map(([key, value]) => ({ key: key.slice(0, 40), bytes: Buffer.byteLength(JSON.stringify(value) ?? '') }))
+    .map(([key, value]) => ({
+      key: key.slice(0, 40),
+      bytes: Buffer.byteLength(JSON.stringify(value) ?? ''),
+    }))
     .sort((a, b) => b.bytes - a.bytes)
     .slice(0, 3)
     .map(({ key, bytes }) => `${key} (${bytes})`)

@@ -1,5 +1,4 @@
 import { Background } from '../core/background.js'
-import type { EventName, Events, Listener } from '../core/events.js'
 import {
   CallbackKeeper,
   type LegacyKeeper,
@@ -8,7 +7,7 @@ import {
 import { Notices } from '../core/notices.js'
 import type { UserOf } from '../core/user.js'
 import { keyOf, newId } from '../crypto/session-id.js'
-import { asError, type WarningCode } from '../errors.js'
+import { asError } from '../errors.js'
 import { OpenRequests } from '../open-requests.js'
 import { UserSessions } from './by-user.js'
 import { holdsSame } from './data.js'
@@ -21,22 +20,21 @@ import type { Store } from './store.js'
 import { TextKeeper } from './text-keeper.js'
 
 /** What the requests of one `session()` have in common. */
-export class House {
+export class House extends Notices {
   readonly settings: Settings
   readonly keeper: LegacyKeeper
   readonly requests: OpenRequests
   readonly users: UserSessions
   /** Touches under way: their failures have to know which request a connection has come to. */
   touches = 0
-  readonly #notices: Notices
   readonly #background = new Background()
   #closing: Promise<void> | undefined
   #isStarted = false
 
   constructor(settings: Settings) {
     const { store, clock, storeTimeout } = settings
+    super(clock)
     this.settings = settings
-    this.#notices = new Notices(clock)
     this.requests = new OpenRequests(clock, storeTimeout)
     const options: LegacyKeeperOptions = {
       clock,
@@ -59,18 +57,6 @@ export class House {
   newId(req: Request): string | Promise<string> {
     const { genid } = this.settings
     return genid === undefined ? newId() : genid(req)
-  }
-
-  on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void {
-    return this.#notices.on(name, listener)
-  }
-
-  emit<Name extends EventName>(name: Name, event: Omit<Events[Name], 'at'>): void {
-    this.#notices.emit(name, event)
-  }
-
-  warn(code: WarningCode, message: string): void {
-    this.#notices.warn(code, message)
   }
 
   /** A Secure cookie is not sent over plain http: browsers would refuse it, and nobody would know. */

@@ -87,7 +87,8 @@ export class Visit implements Holder, Doer {
 
   save(session: Session): Promise<void> {
     return this.#ask(() => {
-      const change = this.#kept.userChange(session.id, entriesOf(session))
+      const { userOf } = this.#house.settings
+      const change = userOf && this.#kept.userChange(session.id, entriesOf(session))
       if (change === undefined) return this.#kept.store(session)
       if (this.#hasBegun) throw tooLate('ERR_HEADERS_SENT')
       return this.#renew(session, change)
