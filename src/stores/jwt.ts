@@ -110,6 +110,9 @@ interface Claims {
 
 const NOTED = ',"coatcheck":'
 
+/** An array or an object inside what is noted, which never holds one here. */
+const NESTED = /.[[{]/
+
 /** The name of a registered claim, at any depth. */
 const REGISTERED = /"(?:iss|sub|aud|exp|nbf|iat|jti|coatcheck)"/
 
@@ -133,6 +136,7 @@ function ownClaims(text: string): Claims | undefined {
   // Nothing else is in it, and nothing twice.
   if (JSON.stringify({ iss, sub, aud, iat, exp, jti, coatcheck }) !== head) return undefined
   const noted = text.slice(at + NOTED.length, end)
+  if (NESTED.test(noted)) return undefined
   return { iss, sub, aud, iat, exp, jti, noted, data: `{${rest.slice(1) || '}'}` }
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { cookieFrom } from '../../src/cookie-option.js'
 import { encodeStrict } from '../../src/core/strict-json.js'
 import { Keyring } from '../../src/crypto/keyring.js'
+import { JwtStore } from '../../src/stores/jwt.js'
 
 describe('what fuzzing has found', () => {
   it('a signature with another character of the same low byte is no signature', () => {
@@ -40,5 +41,14 @@ describe('what fuzzing has found', () => {
     )
     expect(cookieFrom({ path: '/a b' }).path).toBe('/a b')
     expect(cookieFrom({ path: '/' }).path).toBe('/')
+  })
+
+  it('what a JWT notes besides plain facts is left out, lists too', () => {
+    const jwt = new JwtStore({ keys: 'a secret of this test, of 32 bytes and more' })
+    const at = { now: 1_700_000_000_000, audience: 'sid' }
+    const facts = '{"created":1,"started":1,"idle":1000,"more":["sid"]}'
+    const text = `{"v":1,"facts":${facts},"data":{"a":1}}`
+    const opened = jwt.open(jwt.seal({ handle: 'h', text, expiresAt: at.now + 1000 }, at), at)
+    expect(opened).toMatchObject({ sealed: { text: text.replace(',"more":["sid"]', '') } })
   })
 })
