@@ -23,6 +23,8 @@ export interface Facts {
   readonly own?: number
   /** Whose session it is. */
   readonly user?: string
+  /** The epoch of that user when the session became the user's, where epochs are kept. */
+  readonly epoch?: number
   /** When a cookie that outlives half of its 400 days was last sent. */
   readonly issued?: number
   /** Its own lifetime was changed where no cookie could tell the browser. */
@@ -155,7 +157,7 @@ function endOfString(text: string, start: number): number {
 
 function isFacts(value: unknown): value is Facts {
   if (!isObject(value)) return false
-  const { created, started, authenticated, idle, own, user, issued, untold, seen } = value
+  const { created, started, authenticated, idle, own, user, epoch, issued, untold, seen } = value
   return (
     isTime(created) &&
     isTime(started) &&
@@ -163,6 +165,7 @@ function isFacts(value: unknown): value is Facts {
     (authenticated === undefined || isTime(authenticated)) &&
     (own === undefined || (isTime(own) && own > 0)) &&
     (user === undefined || typeof user === 'string') &&
+    (epoch === undefined || isTime(epoch)) &&
     (issued === undefined || isTime(issued)) &&
     (untold === undefined || untold === true) &&
     (seen === undefined || isTime(seen))

@@ -87,6 +87,17 @@ export interface ByUser {
   keysOfUser(user: string): Promise<string[]>
 }
 
+/**
+ * Keeps a number for each user, so that all sessions of a user can be ended by a store that cannot
+ * find them: a session is written with the epoch of its user, and ends when that is raised.
+ */
+export interface Epochs {
+  /** undefined: there is none. */
+  epochOf(user: string): Promise<number | undefined>
+  /** Makes the epoch a higher number than it was and ever has been, kept until then; gives it. */
+  raiseEpoch(user: string, until: number): Promise<number>
+}
+
 /** Holds something open. Closes only what the store itself opened, never a client passed in. */
 export interface Closable {
   close(): Promise<void>
@@ -106,10 +117,7 @@ export interface Reporting {
 }
 
 /** Whether `store` has the method, and with it the capability. */
-export function can<K extends 'sweep' | 'entries' | 'keysOfUser' | 'close' | 'onReport'>(
-  store: object,
-  method: K,
-): store is Capability[K] {
+export function can<K extends keyof Capability>(store: object, method: K): store is Capability[K] {
   return typeof (store as Record<string, unknown>)[method] === 'function'
 }
 
@@ -117,6 +125,7 @@ interface Capability {
   sweep: Sweepable
   entries: Enumerable
   keysOfUser: ByUser
+  epochOf: Epochs
   close: Closable
   onReport: Reporting
 }
