@@ -25,10 +25,12 @@ export type CookieReason =
 /** What `sessions.explain(req)` tells. No ids, no secrets. */
 export interface Explanation {
   readonly session: 'new' | 'loaded' | 'gone' | 'unavailable'
+  /** Tokens: one in chunks counts once. */
   readonly received: { readonly count: number; readonly rejected: number }
   readonly cookie: {
     readonly action: 'set' | 'cleared' | 'none'
     readonly reason: CookieReason
+    /** With `chunks`, a large session has this name with `.0` to `.3` behind it. */
     readonly name: string
     /** Those that decide whether a browser keeps the cookie, and sends it. */
     readonly attributes: {

@@ -1,8 +1,13 @@
 import type { Awaitable } from './core/store.js'
 import type { RequestLike } from './http/secure-request.js'
-import { type CookieAttributes, cookieValues, type ReceivedToken } from './http/session-cookie.js'
+import {
+  type CookieAttributes,
+  cookieHeader,
+  cookieValues,
+  type ReceivedToken,
+} from './http/session-cookie.js'
 import type { Manager } from './manager.js'
-import { cookieHeader, type Found, NOTHING_FOUND, openAll } from './open-tokens.js'
+import { type Found, NOTHING_FOUND, openAll } from './open-tokens.js'
 
 /** A visitor with more cookies of one name than this has too many. */
 const MOST_TRIED = 4

@@ -2,9 +2,11 @@ import type { Held, Opened } from './core/keeper.js'
 import type { Start } from './core/session-state.js'
 import type { Awaitable } from './core/store.js'
 import { bearerToken } from './http/bearer.js'
+import { readWholeAndChunks } from './http/cookie-chunks.js'
 import { isSecure, type RequestLike } from './http/secure-request.js'
 import {
   type CookieAttributes,
+  cookieHeader,
   type OldCookie,
   type ReceivedToken,
   readTokens,
@@ -39,18 +41,14 @@ export function tokensOf(
   attributes: CookieAttributes,
 ): readonly ReceivedToken[] {
   if (settings.bearer !== undefined) return bearerTokens(req)
-  return readTokens(cookieHeader(req), attributes, isSecure(req, settings.trustProxy))
+  const read = settings.chunks > 1 ? readWholeAndChunks : undefined
+  return readTokens(cookieHeader(req), attributes, isSecure(req, settings.trustProxy), read)
 }
 
 /** What is malformed is looked at like any token that opens nothing, so that an event tells. */
 function bearerTokens({ headers: { authorization } }: RequestLike): readonly ReceivedToken[] {
   const token = bearerToken(Array.isArray(authorization) ? authorization[0] : authorization)
   return token === undefined ? NO_TOKENS : [{ token, secure: false }]
-}
-
-export function cookieHeader({ headers: { cookie } }: RequestLike): string | undefined {
-  // HTTP/2 clients may split the header (RFC 9113, section 8.2.3).
-  return Array.isArray(cookie) ? cookie.join('; ') : cookie
 }
 
 /** What the tokens lead to. One that a synchronous store answers costs no wait. */
@@ -61,7 +59,7 @@ export function openAll<Data extends object>(
 ): Awaitable<Found> {
   const first = tokens[0]!
   if (tokens.length > 1) return openSeveral(manager, tokens, audience)
-  const opened = manager.keeper.open(first.token, audience)
+  const opened = open(manager, first, audience)
   return 'then' in opened
     ? opened.then((answer) => foundOne(manager, answer, first.secure))
     : foundOne(manager, opened, first.secure)
@@ -94,14 +92,11 @@ async function openSeveral<Data extends object>(
   let other: Opened | undefined
   let rejected = 0
   let loads = 0
-  for (const { token, secure } of tokens) {
+  for (const received of tokens) {
     if (loads === MAX_CANDIDATES) break
-    const opened = await manager.keeper.open(token, audience)
+    const opened = await open(manager, received, audience)
     if (opened.state !== 'live') manager.emitNotLive(opened)
-    // One id under two names, or signed with two secrets, is one session.
-    else if (!live.some(({ held }) => isSame(held, opened.held))) {
-      live.push({ held: opened.held, secure })
-    }
+    else addLive(live, { held: opened.held, secure: received.secure })
     if (opened.state === 'rejected') {
       rejected++
       continue
@@ -120,8 +115,34 @@ async function openSeveral<Data extends object>(
   return { start: { state: 'live', held: best.held }, others, rejected, secure: best.secure }
 }
 
-function isSame(a: Held, b: Held): boolean {
-  return a.identity.handle === b.identity.handle
+/** The token, or what it may be instead. */
+function open<Data extends object>(
+  manager: Manager<Data>,
+  { token, secure, others = [] }: ReceivedToken,
+  audience: string,
+): Awaitable<Opened> {
+  const opened = manager.keeper.open(token, audience)
+  const [next, ...more] = others
+  if (next === undefined) return opened
+  const orNext = (one: Opened): Awaitable<Opened> =>
+    one.state === 'rejected' ? open(manager, { token: next, secure, others: more }, audience) : one
+  return 'then' in opened ? opened.then(orNext) : orNext(opened)
+}
+
+/**
+ * One id under two names, or signed with two secrets, is one session. Where its record travels there
+ * may be two states of it, one in a whole cookie and one in chunks: parallel responses have set
+ * both. The later one ends later.
+ */
+function addLive(live: Candidate[], candidate: Candidate): void {
+  const { handle } = candidate.held.identity
+  const at = live.findIndex(({ held }) => held.identity.handle === handle)
+  if (at === -1) live.push(candidate)
+  else if (isLater(candidate, live[at]!)) live[at] = candidate
+}
+
+function isLater(a: Candidate, b: Candidate): boolean {
+  return a.secure === b.secure && a.held.stored.expiresAt > b.held.stored.expiresAt
 }
 
 /**

@@ -31,6 +31,8 @@ export interface SessionOptions<
    * @default new MemoryStore(), which forgets on restart
    */
   store?: Store | ExpressSessionStore
+  /** Not there: the cookie has an id, which is small. */
+  chunks?: never
 }
 
 /** Options of `session()` whose clients have the sessions, in tokens that only the store can make. */
@@ -42,6 +44,12 @@ export interface TokenSessionOptions<
   store: TokenStore
   /** Not there: a token store has keys of its own. */
   secret?: never
+  /**
+   * Cookies that one session may take, each of at most 4096 bytes: one that is too large for its own
+   * is cut into `name.0` to `name.3`. Servers and proxies limit what a request may carry.
+   * @default 1
+   */
+  chunks?: 1 | 2 | 3 | 4
 }
 
 /** Options of `session()` with every kind of store. */
@@ -100,6 +108,8 @@ export interface Settings {
   readonly storeTimeout: number
   readonly onStoreError: 'fail' | 'anonymous'
   readonly maxHeldBytes: number
+  /** Cookies that one token may take. */
+  readonly chunks: number
   /** undefined: a cookie carries the token. */
   readonly bearer: Bearer | undefined
   readonly trustProxy: boolean
@@ -135,6 +145,7 @@ export function settingsFrom<Data extends object>(
   if (tokens !== undefined && options.secret !== undefined) {
     throw new OptionError('The option secret is not used: this store has keys of its own.')
   }
+  const bearer = transportFrom(options.transport)
   const store = tokens ?? storeFrom(options.store, { clock, patience: storeTimeout })
   return {
     secrets: tokens === undefined ? secretsFrom(options.secret) : [],
@@ -149,7 +160,8 @@ export function settingsFrom<Data extends object>(
     storeTimeout,
     onStoreError: oneOf('onStoreError', options.onStoreError, ['fail', 'anonymous']),
     maxHeldBytes: positive('maxHeldBytes', options.maxHeldBytes, 65_536, Number.MAX_SAFE_INTEGER),
-    bearer: transportFrom(options.transport),
+    bearer,
+    chunks: chunksFrom(options.chunks, tokens === undefined ? 'store' : bearer && 'transport'),
     trustProxy: optional('trustProxy', options.trustProxy, 'boolean') ?? false,
     property: propertyFrom(options.property),
     from: fromOption(options.from, options.store ?? store),
@@ -169,6 +181,7 @@ const KNOWN = new Set([
   'onStoreError',
   'maxHeldBytes',
   'transport',
+  'chunks',
   'trustProxy',
   'property',
   'from',
@@ -207,6 +220,21 @@ function secretsFrom(secret: unknown): readonly string[] {
     }
   })
   return secrets as readonly string[]
+}
+
+function chunksFrom(chunks: unknown, unfit: 'store' | 'transport' | undefined): number {
+  if (chunks === undefined) return 1
+  if (unfit !== undefined) {
+    throw new OptionError(
+      unfit === 'store'
+        ? 'The option chunks needs a store that keeps sessions in cookies, such as CookieStore.'
+        : 'The option chunks is of cookies, and transport: bearer() has none.',
+    )
+  }
+  if (chunks === 1 || chunks === 2 || chunks === 3 || chunks === 4) return chunks
+  throw new OptionError(
+    `The option chunks is ${typeof chunks === 'number' ? chunks : kind(chunks)}; it takes 1, 2, 3 or 4.`,
+  )
 }
 
 function propertyFrom(property: unknown): string {

@@ -300,6 +300,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
         : cookie.action === 'clear'
           ? carrier.clear()
           : undefined
+    if (alone && told === undefined) this.#visit.commits.withdraw()
     return (headers) => {
       told?.(headers)
       if (told !== undefined || this.#handedOut) {

@@ -21,8 +21,8 @@ export function reservedClaim(name: string): CoatcheckError {
   )
 }
 
-/** No browser would keep the cookie. */
-export function cookieTooLarge(size: number, most: number, data: object): CoatcheckError {
+/** The cookie would be lost. @param because who takes how much, as the end of "and …" */
+export function cookieTooLarge(size: number, because: string, data: object): CoatcheckError {
   const largest = Object.entries(data)
     .map(([key, value]) => ({
       key: key.slice(0, 40),
@@ -33,7 +33,7 @@ export function cookieTooLarge(size: number, most: number, data: object): Coatch
     .map(({ key, bytes }) => `${key} (${bytes})`)
   return new CoatcheckError(
     'ERR_COOKIE_TOO_LARGE',
-    `The session cookie would have ${size} bytes, and browsers keep ${most}; the largest keys are ${largest.join(', ')}.`,
+    `The session cookie would have ${size} bytes, and ${because}; the largest keys are ${largest.join(', ')}.`,
     { op: 'commit', outcome: 'failed' },
   )
 }

@@ -1,4 +1,5 @@
 import { stringifySetCookie } from 'cookie'
+import type { RequestLike } from './secure-request.js'
 
 /** Attributes of the session cookie, complete and checked. */
 export interface CookieAttributes {
@@ -18,6 +19,8 @@ export interface CookieAttributes {
 export interface ReceivedToken {
   readonly token: string
   readonly secure: boolean
+  /** What it may be instead, in this order, if it opens nothing: see `cookie-chunks.ts`. */
+  readonly others?: readonly string[]
 }
 
 /**
@@ -44,6 +47,23 @@ export function audienceOf(attributes: CookieAttributes): string {
   return plainName(attributes).replace(PREFIXED, '')
 }
 
+export function cookieHeader({ headers: { cookie } }: RequestLike): string | undefined {
+  // HTTP/2 clients may split the header (RFC 9113, section 8.2.3).
+  return Array.isArray(cookie) ? cookie.join('; ') : cookie
+}
+
+/** Adds the tokens that came under one name. */
+export type TokenReader = (
+  found: ReceivedToken[],
+  header: string,
+  name: string,
+  secure: boolean,
+) => void
+
+const readWhole: TokenReader = (found, header, name, secure) => {
+  for (const token of cookieValues(header, name)) found.push({ token, secure })
+}
+
 /**
  * The tokens a request carries, most trusted name first.
  *
@@ -54,6 +74,7 @@ export function readTokens(
   header: string | undefined,
   attributes: CookieAttributes,
   secure: boolean,
+  read: TokenReader = readWhole,
 ): ReceivedToken[] {
   if (header === undefined) return []
   const strict = secureName(attributes)
@@ -62,10 +83,10 @@ export function readTokens(
   if (attributes.secure !== false) {
     const asSecure = secure || attributes.secure === true
     const isSecure = asSecure || PREFIXED.test(strict)
-    for (const token of cookieValues(header, strict)) found.push({ token, secure: isSecure })
+    read(found, header, strict, isSecure)
     if (asSecure || strict === plain) return found
   }
-  for (const token of cookieValues(header, plain)) found.push({ token, secure: false })
+  read(found, header, plain, false)
   return found
 }
 

@@ -9,7 +9,7 @@ export interface Carrier {
   readonly vary: 'Cookie' | 'Authorization'
   /**
    * Hands a token over. undefined: there is no header for that.
-   * @param alone nothing else about sessions is said by this response
+   * @param alone in one line of one header, or not at all
    */
   set(held: Held, token: string, alone?: 'alone'): HeaderEdit | undefined
   /** Tells the client to forget what it has. undefined: it cannot be told. */

@@ -1,7 +1,9 @@
 import type { Held } from '../core/keeper.js'
 import { cookieLife } from '../core/lifetime.js'
 import { cookieTooLarge } from '../core/refusals.js'
-import { MOST_BYTES, sizeOf } from '../http/cookie-size.js'
+import { allNames, bytesIn, linesFor, namesIn } from '../http/cookie-chunks.js'
+import { MOST_BYTES } from '../http/cookie-size.js'
+import { roomForCookies } from '../http/header-room.js'
 import type { HeaderEdit } from '../http/header-view.js'
 import {
   hopProblem,
@@ -15,6 +17,7 @@ import {
   type CookieForm,
   clearLine,
   clearOldLine,
+  cookieHeader,
   formOf,
   type OldCookie,
   type ReceivedToken,
@@ -52,9 +55,14 @@ export class CookieCarrier<Data extends object> implements Carrier {
     this.#brought = brought
   }
 
-  set(held: Held, token: string, alone?: 'alone'): HeaderEdit {
-    const line = this.#setLine(held, token)
-    return appending(alone ? [line] : [line, ...this.#oldLines()])
+  set(held: Held, token: string, alone?: 'alone'): HeaderEdit | undefined {
+    const form = this.#form()
+    const lines = this.#setLines(held, token, form)
+    // Half of a token is none.
+    if (alone) return lines.size === 1 ? appending([...lines.values()]) : undefined
+    if (lines.size > 1) this.#checkRoom(token.length, form, held)
+    const stale = this.#staleLines(form, lines)
+    return appending([...lines.values(), ...stale, ...this.#oldLines()])
   }
 
   clear(): HeaderEdit {
@@ -72,26 +80,42 @@ export class CookieCarrier<Data extends object> implements Carrier {
     }
   }
 
-  #setLine(held: Held, token: string): string {
+  /** Each under the name of its cookie. */
+  #setLines(held: Held, token: string, form: CookieForm): ReadonlyMap<string, string> {
     const { facts } = held
-    const { lifetime, clock } = this.#manager.settings
-    const form = this.#form()
+    const { lifetime, clock, chunks } = this.#manager.settings
     if (!this.#isSecure()) this.#warnInsecureHop(form.secure)
     const now = clock.now()
     const outlives = this.#attributes.persistent || facts.own !== undefined
     const life = outlives ? cookieLife(facts, lifetime, now) : undefined
-    const line = setLine(this.#attributes, form, token, life, now)
-    if (this.#manager.keeper.travels) this.#checkSize(line, held)
-    return line
+    const lineOf = (name: string, value: string) =>
+      setLine(this.#attributes, { ...form, name }, value, life, now)
+    const { lines, size } = linesFor(form.name, token, chunks, lineOf)
+    if (this.#manager.keeper.travels) this.#checkSize(size, held)
+    return lines
   }
 
-  /** One line for each kind that came in, as each was set. */
+  /** Chunks of what the session was before, or its whole cookie. Only those that came in. */
+  #staleLines(form: CookieForm, set: ReadonlyMap<string, string>): string[] {
+    if (this.#manager.settings.chunks === 1) return []
+    return namesIn(cookieHeader(this.#req) ?? '', form.name)
+      .filter((name) => !set.has(name))
+      .map((name) => clearLine(this.#attributes, { ...form, name }))
+  }
+
+  /**
+   * Of each kind that came in, as it was set. Also chunks that did not come: a parallel request may
+   * have made the session grow, and its response arrive first.
+   */
   #clearLines(): string[] {
     const kinds = new Set(this.#brought.tokens.map(({ secure }) => secure))
     if (kinds.size === 0) kinds.add(this.#isSecure())
-    const lines = [...kinds].map((secure) =>
-      clearLine(this.#attributes, formOf(this.#attributes, secure)),
-    )
+    const isChunked = this.#manager.settings.chunks > 1
+    const lines = [...kinds].flatMap((secure) => {
+      const form = formOf(this.#attributes, secure)
+      const names = isChunked ? allNames(form.name) : [form.name]
+      return names.map((name) => clearLine(this.#attributes, { ...form, name }))
+    })
     return [...new Set(lines)]
   }
 
@@ -102,15 +126,26 @@ export class CookieCarrier<Data extends object> implements Carrier {
   }
 
   /** A browser would drop it without a word, and with it the session. */
-  #checkSize(line: string, { untouched }: Held): void {
-    const size = sizeOf(line)
-    if (size > MOST_BYTES) throw cookieTooLarge(size, MOST_BYTES, untouched)
-    if (size > 0.8 * MOST_BYTES) {
+  #checkSize(size: number, { untouched }: Held): void {
+    const { chunks } = this.#manager.settings
+    const most = chunks * MOST_BYTES
+    const many = chunks === 1 ? '' : ` in ${chunks} cookies`
+    if (size > most) throw cookieTooLarge(size, `browsers keep ${most}${many}`, untouched)
+    if (size > 0.8 * most) {
       this.#manager.warn(
         'WARN_COOKIE_LARGE',
-        `A session cookie has ${size} bytes of the ${MOST_BYTES} that browsers keep.`,
+        `A session cookie has ${size} bytes of the ${most} that browsers keep${many}.`,
       )
     }
+  }
+
+  /** The browser would keep it, and be turned away with it ever after. What came in has passed. */
+  #checkRoom(size: number, { name }: CookieForm, { untouched }: Held): void {
+    const own = bytesIn(cookieHeader(this.#req) ?? '', name)
+    const room = roomForCookies(this.#req, own)
+    if (size <= own || room === undefined || size <= room) return
+    const because = `this server has room for ${room} in a request (maxHeaderSize)`
+    throw cookieTooLarge(size, because, untouched)
   }
 
   #form(): CookieForm {

@@ -1,3 +1,4 @@
+import { chunks } from './chunks.js'
 import { concurrency } from './concurrency.js'
 import { cookieSession } from './cookie-session.js'
 import { cookies } from './cookies.js'
@@ -19,6 +20,7 @@ export const mutations: readonly Mutation[] = [
   ...concurrency,
   ...lifecycle,
   ...cookies,
+  ...chunks,
   ...everywhere,
   ...fuzz,
   ...oldStores,

@@ -36,6 +36,12 @@ new JwtStore({ keys: secret, algorithm: 'none' })
 // @ts-expect-error TS2353: it has no issuer
 new CookieStore({ keys: secret, issuer: 'https://app.example' })
 
+session({ store: new CookieStore(ofCookies), chunks: 4 })
+// @ts-expect-error TS2322: an id never needs several cookies
+session({ secret, chunks: 2 })
+// @ts-expect-error TS2322: four are the most
+session({ store: new CookieStore(ofCookies), chunks: 5 })
+
 const common: CommonOptions<Data> = { idleTimeout: 1000 }
 export const options: SessionOptions<Data> = { ...common, secret }
 export const ofTokens: TokenSessionOptions<Data> = { ...common, store: new CookieStore(ofCookies) }
