@@ -203,7 +203,7 @@ const LEGACY: Readonly<Record<string, string>> = {
 function secretsFrom(secret: unknown): readonly string[] {
   // Copied: forEach passes over the holes of a list.
   const secrets: readonly unknown[] = Array.isArray(secret) ? [...secret] : [secret]
-  const how = `Make one with: node -p "require('crypto').randomBytes(32).toString('base64url')"`
+  const how = 'Make one with: npx coatcheck secret'
   if (secret === undefined || secrets.length === 0) {
     throw new OptionError(`The option secret is missing; it signs the cookie. ${how}`)
   }

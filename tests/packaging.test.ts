@@ -4,7 +4,7 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { installedProject, type Project, root, SERVE } from './packaging/project.js'
+import { installedProject, npm, type Project, root, SERVE } from './packaging/project.js'
 
 interface Manifest {
   exports: Record<string, { require: { default: string } }>
@@ -168,6 +168,16 @@ describe('the drop-in for cookie-session', () => {
     const { stdout, stderr } = await script('cookies-tool.cjs', `${head}\n${USE}`)
     expect([stdout, stderr]).toEqual([USED, ''])
   })
+})
+
+it('has a program: npx coatcheck', async () => {
+  const typed = async (...args: string[]) => {
+    const { stdout } = await npm(['exec', '--offline', '--', 'coatcheck', ...args], project.folder)
+    return stdout
+  }
+  expect(await typed('secret')).toMatch(/^[A-Za-z0-9_-]{43}\n$/)
+  const { version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
+  expect(await typed('--version')).toBe(`${version}\n`)
 })
 
 it('keeps everything else to itself', async () => {

@@ -70,12 +70,12 @@ export function joinRecord(facts: string, data: string): string {
   return `${BEFORE_FACTS}${facts}${BEFORE_DATA}${data}}`
 }
 
-/** The two halves of a text that was written here, without a look at the data; undefined: it was not. */
-export function splitRecord(text: string): { facts: Facts; data: string } | undefined {
+/** The JSON texts of facts and data in a text that was written here; undefined: it was not. */
+export function splitRecord(text: string): { facts: string; data: string } | undefined {
   // Facts are flat, and in a string the quotes would be escaped: the first one is the key.
   const at = text.indexOf(BEFORE_DATA)
   if (at === -1 || !text.startsWith(BEFORE_FACTS) || !text.endsWith('}}')) return undefined
-  const facts = JSON.parse(text.slice(BEFORE_FACTS.length, at)) as Facts
+  const facts = text.slice(BEFORE_FACTS.length, at)
   return { facts, data: text.slice(at + BEFORE_DATA.length, -1) }
 }
 
@@ -102,7 +102,7 @@ export function encodeTombstone(now: number, next?: string): string {
 }
 
 export function decodeRecord(text: string): Decoded {
-  if (text.length > MAX_DEPTH && isTooDeep(text)) return { kind: 'corrupt', reason: 'depth' }
+  if (mayBeTooDeep(text) && isTooDeep(text)) return { kind: 'corrupt', reason: 'depth' }
   let parsed: unknown
   try {
     parsed = JSON.parse(text)
@@ -119,6 +119,19 @@ export function decodeRecord(text: string): Decoded {
   }
   if (!isFacts(facts) || !isObject(data)) return { kind: 'corrupt', reason: 'shape' }
   return { kind: 'record', record: { facts, data } }
+}
+
+/** Whether there are brackets enough for that: a look that costs a tenth of the exact one. */
+function mayBeTooDeep(text: string): boolean {
+  // Each has another that closes it.
+  if (text.length <= 2 * MAX_DEPTH) return false
+  let left = MAX_DEPTH + 2
+  for (const bracket of ['[', '{']) {
+    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) {
+      if (--left < 0) return true
+    }
+  }
+  return false
 }
 
 /** Whether brackets nest deeper than any record of ours; brackets inside strings do not count. */

@@ -41,6 +41,8 @@ export class JwtStore implements TokenStore {
   readonly reserved: ReadonlySet<string> = RESERVED
   readonly #jws: Jws
   readonly #issuer: string | undefined
+  /** The claim `iss` as text, or nothing. */
+  readonly #iss: string
 
   /** @throws OptionError for keys that are missing or short */
   constructor(options: JwtStoreOptions) {
@@ -52,22 +54,19 @@ export class JwtStore implements TokenStore {
     }
     this.#jws = new Jws([signatureKey(newest), ...older.map(signatureKey)], 'JWT')
     this.#issuer = issuer
+    this.#iss = issuer === undefined ? '' : `"iss":${JSON.stringify(issuer)},`
   }
 
   seal({ handle, text, expiresAt }: Sealed, { now, audience }: At): string {
     const record = splitRecord(text)
     if (record === undefined) throw new TypeError('JwtStore: this is no record of a session.')
-    const { user, ...noted } = record.facts
-    const registered = {
-      iss: this.#issuer,
-      sub: user,
-      aud: audience,
-      iat: Math.floor(now / 1000),
-      exp: Math.ceil(expiresAt / 1000),
-      jti: handle,
-      coatcheck: noted,
-    }
-    return this.#jws.sign(joinObjects(JSON.stringify(registered), record.data))
+    const { sub, noted } = halves(record.facts)
+    const more = record.data === '{}' ? '}' : `,${record.data.slice(1)}`
+    return this.#jws.sign(
+      `{${this.#iss}${sub}"aud":${JSON.stringify(audience)},` +
+        `"iat":${Math.floor(now / 1000)},"exp":${Math.ceil(expiresAt / 1000)},` +
+        `"jti":${JSON.stringify(handle)},"coatcheck":${noted}${more}`,
+    )
   }
 
   open(token: string, { now, audience }: At): OpenedToken {
@@ -87,7 +86,7 @@ export class JwtStore implements TokenStore {
       (nbf === undefined || (isTime(nbf) && nbf * 1000 <= now + LEEWAY))
     if (!isOurs) return { rejected: 'format' }
     const facts = noted ?? JSON.stringify(factsOf(iat, exp))
-    const user = sub === undefined ? '{}' : JSON.stringify({ user: sub })
+    const user = sub === undefined ? '{}' : `{"user":${JSON.stringify(sub)}}`
     const text = joinRecord(joinObjects(facts, user), data)
     const handle = jti === undefined ? handleOf(token) : jti
     return { sealed: { handle, text, expiresAt: exp * 1000 }, reissue: opened.by > 0 }
@@ -108,36 +107,53 @@ interface Claims {
   readonly data: string
 }
 
-const NOTED = ',"coatcheck":'
+/** A JSON string without an escape. */
+const STRING = String.raw`"([^"\\\x00-\x1f]*)"`
+const SECONDS = String.raw`(0|[1-9]\d{0,15})`
+const NOTED = String.raw`"\w+":(?:\d+|true|null)`
 
-/** An array or an object inside what is noted, which never holds one here. */
-const NESTED = /.[[{]/
+/** Facts as text, with the user among them. */
+const FACTS = new RegExp(
+  String.raw`^\{(${NOTED}(?:,${NOTED})*)(?:,"user":${STRING})?((?:,${NOTED})*)\}$`,
+)
+
+/** The facts of a record as two texts: the claim `sub`, or nothing, and what is noted. */
+function halves(facts: string): { sub: string; noted: string } {
+  const [whole, before, name, behind] = FACTS.exec(facts) ?? []
+  if (whole !== undefined) {
+    return { sub: name === undefined ? '' : `"sub":"${name}",`, noted: `{${before}${behind}}` }
+  }
+  const { user, ...noted } = JSON.parse(facts) as Facts
+  return {
+    sub: user === undefined ? '' : `"sub":${JSON.stringify(user)},`,
+    noted: JSON.stringify(noted),
+  }
+}
+
+/** How the claims of a token begin that was written here: the registered ones, and what is noted. */
+const OWN = new RegExp(
+  String.raw`^\{(?:"iss":${STRING},)?(?:"sub":${STRING},)?"aud":${STRING},` +
+    `"iat":${SECONDS},"exp":${SECONDS},"jti":${STRING},` +
+    String.raw`"coatcheck":(\{(?:${NOTED},)*${NOTED}\})`,
+)
 
 /** The name of a registered claim, at any depth. */
-const REGISTERED = /"(?:iss|sub|aud|exp|nbf|iat|jti|coatcheck)"/
+const REGISTERED = /[,{\s]"(?:iss|sub|aud|exp|nbf|iat|jti|coatcheck)"/
 
 /**
  * The claims of a token as it is written here: what is noted closes the registered ones, and the
  * data follows, to be cut off as text. undefined: it is of another make.
  */
 function ownClaims(text: string): Claims | undefined {
-  const at = text.indexOf(NOTED)
-  // What is noted is flat.
-  const end = text.indexOf('}', at) + 1
-  if (at === -1 || end === 0) return undefined
-  const rest = text.slice(end)
+  const found = OWN.exec(text)
+  if (found === null) return undefined
+  const [head, iss, sub, aud, iat, exp, jti, noted] = found
+  const rest = text.slice(head.length)
   if (rest !== '}' && rest[0] !== ',') return undefined
   // Another program may have added such claims. An escape could spell one.
   if (rest.includes('\\u') || REGISTERED.test(rest)) return undefined
-  const head = `${text.slice(0, end)}}`
-  const claims = objectIn(head)
-  if (claims === undefined) return undefined
-  const { iss, sub, aud, iat, exp, jti, coatcheck } = claims
-  // Nothing else is in it, and nothing twice.
-  if (JSON.stringify({ iss, sub, aud, iat, exp, jti, coatcheck }) !== head) return undefined
-  const noted = text.slice(at + NOTED.length, end)
-  if (NESTED.test(noted)) return undefined
-  return { iss, sub, aud, iat, exp, jti, noted, data: `{${rest.slice(1) || '}'}` }
+  const data = `{${rest.slice(1) || '}'}`
+  return { iss, sub, aud, iat: Number(iat), exp: Number(exp), jti, noted, data }
 }
 
 /** The claims of any JWT. Of a name that comes twice the last one counts (RFC 7519, section 4). */

@@ -89,6 +89,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'types of express-session/anything.ts',
     'types of express-request.ts',
   ],
+  cli: [''],
   'index.ts': [''],
   testing: ['core', 'errors.ts'],
 }

@@ -50,6 +50,29 @@ describe('the text of a record', () => {
     expect(decodeRecord(text)).toEqual({ kind: 'corrupt', reason })
   })
 
+  describe.each([
+    ['lists', '[', ']'],
+    ['objects', '{"":', '}'],
+    ['both', '[{"a":', '}]'],
+  ])('nested, with %s,', (_name, open, close) => {
+    const nested = (levels: number) => {
+      const times = (levels - 2) / (open.length === 6 ? 2 : 1)
+      const value = `${open.repeat(times)}${open.endsWith(':') ? 1 : ''}${close.repeat(times)}`
+      return `{"v":1,"facts":{"created":1,"started":1,"idle":1},"data":{"a":${value}}}`
+    }
+
+    it('is a record up to the thousandth level of its data, and corrupt beyond', () => {
+      expect(decodeRecord(nested(1002)).kind).toBe('record')
+      expect(decodeRecord(nested(1004))).toEqual({ kind: 'corrupt', reason: 'depth' })
+    })
+  })
+
+  it('may have any number of brackets that are not nested, or that are text', () => {
+    const data = `{"a":[${'{},[],'.repeat(2000)}"${'[{'.repeat(2000)}"]}`
+    const text = `{"v":1,"facts":{"created":1,"started":1,"idle":1},"data":${data}}`
+    expect(decodeRecord(text).kind).toBe('record')
+  })
+
   it('decodes any text to a value', () => {
     fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => void decodeRecord(text)))
   })

@@ -14,6 +14,7 @@ import { oldStores } from './old-stores.js'
 import { operation } from './operation.js'
 import { responses } from './responses.js'
 import { stores } from './stores.js'
+import { tokens } from './tokens.js'
 
 /** Every list, in the order of the rules. */
 export const mutations: readonly Mutation[] = [
@@ -33,4 +34,5 @@ export const mutations: readonly Mutation[] = [
   ...expiry,
   ...failure,
   ...stores,
+  ...tokens,
 ]

@@ -142,7 +142,7 @@ export async function npmProblems(folder: string): Promise<string[]> {
 }
 
 /** On Windows npm is a script that only a shell can start, so its file is named where known. */
-function npm(args: string[], cwd: string): Promise<Output> {
+export function npm(args: string[], cwd: string): Promise<Output> {
   const script = process.env.npm_execpath
   const options = { cwd, encoding: 'utf8', shell: process.platform === 'win32' } as const
   return script && /\.c?js$/.test(script)

@@ -20,6 +20,8 @@ const AT = { now: NOW, audience: 'sid' }
 const FACTS = { created: NOW, started: NOW, idle: HOUR, user: 'ada' }
 const textOf = (facts: object, data: string) =>
   `{"v":1,"facts":${JSON.stringify(facts)},"data":${data}}`
+const { user: _, ...TIMED } = FACTS
+const NOTED = { ...TIMED, authenticated: NOW, own: 1, epoch: 2, issued: 3, untold: true, seen: 4 }
 const TEXT = textOf(FACTS, '{"logged_in":true,"cart":{"sub":1}}')
 const SEALED: Sealed = { handle: 'handle', text: TEXT, expiresAt: NOW + HOUR }
 
@@ -38,10 +40,27 @@ describe('JwtStore', () => {
     ['names of claims further in', textOf(FACTS, '{"a":[{"exp":1,"nbf":2,"coatcheck":{}}]}')],
     ['braces and quotes', textOf(FACTS, '{"}":"}","\\"":"\\\\\\"","a":"\\u0000\\ud800"}')],
     ['a user with such a name', textOf({ ...FACTS, user: '}},"coatcheck":{"data":{' }, '{"a":1}')],
+    ['all that is noted', textOf({ ...NOTED, user: 'ada' }, '{"a":1}')],
+    ['a time with a fraction', textOf({ created: NOW + 0.5, started: NOW, idle: 1 }, '{"a":1}')],
+    ['an empty name', textOf({ ...FACTS, user: '' }, '{"a":1}')],
+    ['a name with an escape', textOf({ ...FACTS, user: '\\ "ada" \u0000' }, '{"a":1}')],
     ['no idle clock', textOf({ created: NOW, started: NOW, idle: null, user: '1' }, '{"a":1}')],
   ])('opens what it has signed: %s', (_name, text) => {
     const sealed = { ...SEALED, text }
     expect(store.open(store.seal(sealed, AT), AT)).toEqual({ sealed, reissue: false })
+  })
+
+  it('takes the user out of what is noted, wherever it stands', async () => {
+    for (const facts of [
+      { user: 'ada', ...NOTED },
+      { ...FACTS, ...NOTED },
+      { ...NOTED, user: 'ada' },
+    ]) {
+      const token = store.seal({ ...SEALED, text: textOf(facts, '{"a":1}') }, AT)
+      const { payload } = await jwtVerify(token, RAW, { currentDate: new Date(NOW) })
+      expect(payload).toMatchObject({ sub: 'ada', coatcheck: NOTED, a: 1 })
+      expect(payload.coatcheck).not.toHaveProperty('user')
+    }
   })
 
   it('is read by jose with the key itself: the claims are the data', async () => {

@@ -3,7 +3,7 @@ import { OptionError } from '../../errors.js'
 /** As many bytes as the keys that are made of them (RFC 7518, section 3.2). */
 const SECRET_BYTES = 32
 
-const HOW = `Make one with: node -p "require('crypto').randomBytes(32).toString('base64url')"`
+const HOW = 'Make one with: npx coatcheck secret'
 
 /** The secrets of a token store, newest first. @throws OptionError */
 export function secretsFrom(store: string, keys: unknown): [string, ...string[]] {
