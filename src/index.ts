@@ -35,6 +35,7 @@ export type {
   Sweepable,
 } from './core/store.js'
 export type { At, OpenedToken, Sealed, TokenStore } from './core/token-store.js'
+export type { EncryptOptions } from './encrypt-option.js'
 export {
   CoatcheckError,
   type ErrorCode,
@@ -46,7 +47,7 @@ export {
 } from './errors.js'
 export type { CookieReason, Explanation } from './explanation.js'
 export type { RequestWithSession } from './express-request.js'
-export type { FromOptions } from './from-option.js'
+export type { FromCookieSession, FromExpressSession, FromOptions } from './from-option.js'
 export type { Bearer } from './http/bearer.js'
 export type { ListedSession } from './manager.js'
 export { type SessionManager, session } from './middleware.js'

@@ -13,6 +13,7 @@ import {
 import { KeyQueue } from './core/key-queue.js'
 import { absoluteEnd, endOf, lastSeen, touchIsDue } from './core/lifetime.js'
 import { Notices } from './core/notices.js'
+import { PairTakeover } from './core/pair-takeover.js'
 import { decodeRecord } from './core/record.js'
 import { closed, withoutServer } from './core/refusals.js'
 import { can, type Store, type StoreReport } from './core/store.js'
@@ -54,6 +55,8 @@ export class Manager<Data extends object = Record<string, unknown>> {
   readonly tools: VisitTools
   /** What becomes of sessions of express-session. */
   readonly takeover: Takeover | undefined
+  /** What becomes of those of cookie-session. */
+  readonly pairs: PairTakeover | undefined
   readonly #notices: Notices
   readonly #clock: Clock
   readonly #background = new Background()
@@ -99,7 +102,9 @@ export class Manager<Data extends object = Record<string, unknown>> {
     }
     const { from, userOf } = settings
     const takes = { keeper: this.keeper, clock, lifetime, userOf, limit: storeTimeout }
-    this.takeover = from && new Takeover({ ...takes, records: from.records })
+    const { records } = from?.expressSession ?? {}
+    this.takeover = records && new Takeover({ ...takes, records })
+    this.pairs = from?.cookieSession && new PairTakeover(takes)
     this.#requests = new OpenRequests(clock, storeTimeout)
     this.#sweeps = new SweepLoop({
       clock,
@@ -302,8 +307,8 @@ export class Manager<Data extends object = Record<string, unknown>> {
     this.#touching.set(handle, touching)
   }
 
-  emitCreated(held: Held): void {
-    this.emit('create', namesOf(held))
+  emitTaken(held: Held, takenFrom: NonNullable<Events['create']['takenFrom']>): void {
+    this.emit('create', { ...namesOf(held), takenFrom })
   }
 
   /** Events for a token that led to nothing. */

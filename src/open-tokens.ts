@@ -23,8 +23,8 @@ export interface Found {
   readonly rejected: number
   /** The session came under the cookie of secure requests. */
   readonly secure: boolean
-  /** The cookie of express-session that it came by. */
-  readonly old?: OldCookie
+  /** Cookies of express-session or cookie-session that the next cookie of ours takes the place of. */
+  readonly old: readonly OldCookie[]
 }
 
 export const NO_TOKENS: readonly ReceivedToken[] = []
@@ -33,6 +33,7 @@ export const NOTHING_FOUND: Found = {
   others: [],
   rejected: 0,
   secure: false,
+  old: [],
 }
 
 export function tokensOf(
@@ -70,9 +71,9 @@ function foundOne<Data extends object>(
   opened: Opened,
   secure: boolean,
 ): Found {
-  if (opened.state === 'live') return { start: opened, others: [], rejected: 0, secure }
+  if (opened.state === 'live') return { ...NOTHING_FOUND, start: opened, secure }
   manager.emitNotLive(opened)
-  return { start: opened, others: [], rejected: opened.state === 'rejected' ? 1 : 0, secure }
+  return { ...NOTHING_FOUND, start: opened, rejected: opened.state === 'rejected' ? 1 : 0, secure }
 }
 
 interface Candidate {
@@ -106,13 +107,14 @@ async function openSeveral<Data extends object>(
   }
   const [best, ...rest] = live.sort(byTrust)
   if (best === undefined) {
-    return { start: other ?? { state: 'none' }, others: [], rejected, secure: first.secure }
+    return { ...NOTHING_FOUND, start: other ?? { state: 'none' }, rejected, secure: first.secure }
   }
   if (rest.length > 0) {
     manager.emit('duplicate', { ids: live.map(({ held }) => held.identity.handle) })
   }
   const others = rest.map(({ held }) => held)
-  return { start: { state: 'live', held: best.held }, others, rejected, secure: best.secure }
+  const start = { state: 'live', held: best.held } as const
+  return { ...NOTHING_FOUND, start, others, rejected, secure: best.secure }
 }
 
 /** The token, or what it may be instead. */

@@ -147,6 +147,12 @@ export function settingsFrom<Data extends object>(
   }
   const bearer = transportFrom(options.transport)
   const store = tokens ?? storeFrom(options.store, { clock, patience: storeTimeout })
+  const from = fromOption(options.from, options.store ?? store)
+  if (bearer !== undefined && from?.cookieSession !== undefined) {
+    throw new OptionError(
+      'The option from.cookieSession does not go with transport: nothing would delete the old cookies.',
+    )
+  }
   return {
     secrets: tokens === undefined ? secretsFrom(options.secret) : [],
     store,
@@ -164,7 +170,7 @@ export function settingsFrom<Data extends object>(
     chunks: chunksFrom(options.chunks, tokens === undefined ? 'store' : bearer && 'transport'),
     trustProxy: optional('trustProxy', options.trustProxy, 'boolean') ?? false,
     property: propertyFrom(options.property),
-    from: fromOption(options.from, options.store ?? store),
+    from,
     clock,
   }
 }

@@ -103,7 +103,7 @@ export class Place<Data extends object> {
       this.#manager,
       req,
       attributes,
-      { tokens: tokensOf(this.#manager, req, attributes), rejected: 0 },
+      { tokens: tokensOf(this.#manager, req, attributes), rejected: 0, old: [] },
       false,
       new Visit(this.#manager.tools, { state: 'unavailable' }),
       { leave: () => {}, isDeleted: () => false, refused: 'refused' },

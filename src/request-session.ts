@@ -40,8 +40,8 @@ export interface SessionInfo<Data extends object> {
 export interface Received {
   readonly tokens: readonly ReceivedToken[]
   readonly rejected: number
-  /** The cookie of express-session that the session came by. */
-  readonly old?: OldCookie | undefined
+  /** Old cookies that a cookie of ours takes the place of. */
+  readonly old: readonly OldCookie[]
 }
 
 /** What ties a session to its request. */
@@ -251,7 +251,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     return {
       session: this.#found,
       received: {
-        count: this.#received.tokens.length + (this.#received.old === undefined ? 0 : 1),
+        count: this.#received.tokens.length + (this.#received.old.length > 0 ? 1 : 0),
         rejected: this.#received.rejected,
       },
       cookie: {

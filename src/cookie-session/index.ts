@@ -1,5 +1,6 @@
 import type { RequestWithCookieSession } from './express-request.js'
 
+export type { EncryptOptions } from '../encrypt-option.js'
 export type { CookieSession, RequestWithCookieSession } from './express-request.js'
 export {
   type CookieSessionMiddleware,

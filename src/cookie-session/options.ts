@@ -1,3 +1,4 @@
+import type { EncryptOptions } from '../encrypt-option.js'
 import type { Key, KeygripLike } from './signer.js'
 
 /** Options of `cookieSession()`: those of cookie-session 2.1 with their defaults. */
@@ -10,6 +11,12 @@ export interface CookieSessionOptions {
   secret?: Key | undefined
   /** Whether the cookie is signed. Without it, anybody can write sessions. @default true */
   signed?: boolean | undefined
+  /**
+   * Encrypts the cookie, and takes sessions over from signed ones. Needs a first key of 32 bytes or
+   * more, or keys of its own. cookie-session does not have this option, nor can it read such a cookie.
+   * @default false
+   */
+  encrypt?: boolean | EncryptOptions | undefined
   /** Whether other cookies of the name are taken out of the response. @default true */
   overwrite?: boolean | undefined
   /** How long the browser keeps the cookie, in ms. @default until it is closed */

@@ -70,7 +70,7 @@ export class Session {
 export function sessionFrom(host: SessionHost, value: string): Session | undefined {
   let data: unknown
   try {
-    data = JSON.parse(Buffer.from(value, 'base64').toString())
+    data = JSON.parse(textOf(value))
   } catch {
     return undefined
   }
@@ -78,9 +78,18 @@ export function sessionFrom(host: SessionHost, value: string): Session | undefin
   return new Session(new SessionContext(host, value), isData ? (data as object) : {})
 }
 
+/** What is encrypted in place of a value: its text, without the base64. */
+export function textOf(value: string): string {
+  return Buffer.from(value, 'base64').toString()
+}
+
+export function cookieValueOf(text: string): string {
+  return Buffer.from(text).toString('base64')
+}
+
 /** The value of the cookie. @throws whatever `JSON.stringify` does */
 export function encoded(session: Session): string {
-  return Buffer.from(JSON.stringify(session)).toString('base64')
+  return cookieValueOf(JSON.stringify(session))
 }
 
 function answered<One extends Session>(

@@ -21,6 +21,8 @@ export interface CookieForm {
   readonly overwrites: boolean
   /** What follows the value. */
   readonly attributes: string
+  /** When the browser drops it, in ms since the epoch; undefined: when it is closed. */
+  readonly ends: number | undefined
 }
 
 /**
@@ -60,7 +62,9 @@ export function formFrom(
     !('httpOnly' in given) || given.httpOnly ? '; httponly' : '',
     given.partitioned ? '; partitioned' : '',
   ].join('')
-  return { name: asked, overwrites: Boolean(given.overwrite), attributes }
+  // Browsers know it to the second.
+  const ends = end ? Date.parse(end.toUTCString()) : undefined
+  return { name: asked, overwrites: Boolean(given.overwrite), attributes, ends }
 }
 
 /** Whether the cookie may not be sent: it is for https, and the request came by http. */

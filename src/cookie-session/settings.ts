@@ -1,3 +1,4 @@
+import { type Encryption, encryptionFrom } from '../encrypt-option.js'
 import { OptionError } from '../errors.js'
 import type { CookieSessionOptions } from './options.js'
 import { isCookieName } from './set-cookie.js'
@@ -9,6 +10,8 @@ export interface Settings {
   readonly base: CookieSessionOptions
   readonly name: string
   readonly signer: KeygripLike | undefined
+  /** undefined: sessions are signed and not encrypted. */
+  readonly encryption: Encryption | undefined
 }
 
 /** @throws Error without keys; OptionError for what could never work */
@@ -17,8 +20,15 @@ export function settingsFrom(options: CookieSessionOptions): Settings {
   if (!isCookieName(name)) throw new OptionError('The option name cannot be the name of a cookie.')
   const keys = options.keys || (options.secret ? [options.secret] : undefined)
   const base = withDefaults(options)
-  if (!keys && base.signed) throw new Error('.keys required.')
-  return { base, name, signer: keys && signerFrom(keys) }
+  const signer = keys ? signerFrom(keys) : undefined
+  const encryption = encryptionFrom('encrypt', options.encrypt, keys)
+  if (encryption !== undefined && !base.signed) {
+    throw new OptionError(
+      'The option signed is false, and anybody could write sessions beside the encrypted ones. Take it away.',
+    )
+  }
+  if (!keys && base.signed && !encryption?.sends) throw new Error('.keys required.')
+  return { base, name, signer, encryption }
 }
 
 /** What a program changes about its options later, requests still see; its object stays as it is. */

@@ -9,6 +9,20 @@ const LARGE_BYTES = 0.8 * MOST_BYTES
 const NAMED = 3
 const LONGEST_NAME = 40
 
+/**
+ * Whether a cookie that only changes its form can do so. It grows by that, and must not become an
+ * error for a visitor who has changed nothing.
+ */
+export function fitsAnew(house: House, line: string): boolean {
+  const bytes = Buffer.byteLength(line)
+  if (bytes <= MOST_BYTES) return true
+  house.warn(
+    'WARN_COOKIE_LARGE',
+    `A session stays in the cookie it came in: in its new form that would have ${bytes} bytes, and browsers drop one of more than ${MOST_BYTES}.`,
+  )
+  return false
+}
+
 /** Browsers drop a cookie that is too large, and nobody would know. */
 export function checkSize(house: House, line: string, session: Session): void {
   const bytes = Buffer.byteLength(line)

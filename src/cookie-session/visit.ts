@@ -1,14 +1,31 @@
 import { tooLate } from '../core/refusals.js'
+import { SealedSessions } from '../crypto/sealed-session.js'
+import type { Encryption } from '../encrypt-option.js'
 import { asError } from '../errors.js'
 import type { HeaderEdit } from '../http/header-view.js'
 import type { Holder, HoldReport } from '../http/holder.js'
 import type { ResponseLike } from '../http/response-like.js'
 import type { House } from './house.js'
+import { linesOf, withoutKeys } from './lines.js'
 import type { CookieSessionOptions } from './options.js'
 import { isSecure, type Request } from './request.js'
-import { encoded, Session, SessionContext, type SessionHost, sessionFrom } from './session.js'
-import { type CookieLine, formFrom, isRefused, lineOf, withLines } from './set-cookie.js'
-import { checkSize } from './size.js'
+import {
+  cookieValueOf,
+  encoded,
+  Session,
+  SessionContext,
+  type SessionHost,
+  sessionFrom,
+} from './session.js'
+import {
+  type CookieForm,
+  type CookieLine,
+  formFrom,
+  isRefused,
+  lineOf,
+  withLines,
+} from './set-cookie.js'
+import { checkSize, fitsAnew } from './size.js'
 
 /** The options of requests, to tell them from those that a program puts in their place. */
 const OWN = new WeakSet<object>()
@@ -22,6 +39,8 @@ export class Visit implements Holder, SessionHost {
   /** undefined: nobody has asked. null: the program has ended it. */
   #session: Session | null | undefined
   #isRegenerated = false
+  /** It came in another form than the one in which sessions are sent now. */
+  #isToMove = false
   /** The value that was due with the headers; empty: a deletion. */
   #due: string | undefined
   /** Signatures to set where they could not be set at once. */
@@ -54,7 +73,7 @@ export class Visit implements Holder, SessionHost {
   save(session: Session): void {
     const value = this.#valueOf(session)
     if (value === undefined) return
-    this.#pair(value, session)
+    this.#lines(value, session)
     // It would have to be in the headers.
     if (this.#res.headersSent && this.#due !== value) throw tooLate('ERR_HEADERS_SENT')
   }
@@ -71,20 +90,46 @@ export class Visit implements Holder, SessionHost {
 
   // What came
 
-  /** The value of the cookie, if its signature is good or nobody asks for one. */
+  /** What the cookie holds, once it is known to be ours: never is anything else tried with it. */
   #received(): string | undefined {
-    const { name, signer, value: valueCookie, signature: signatureCookie } = this.#house
+    const { encryption, value: cookie } = this.#house
     const header = this.#req.headers.cookie
-    if (header === undefined) return undefined
-    const value = valueCookie.find(header)
-    if (value === undefined || !this.#isSigned()) return value
-    const given = signatureCookie.find(header)
+    const value = header === undefined ? undefined : cookie.find(header)
+    if (value === undefined) return undefined
+    if (encryption === undefined) return this.#authentic(value)
+    if (SealedSessions.isOne(value)) return this.#opened(value, encryption)
+    if (this.#house.signer === undefined || this.#house.now() >= encryption.signedUntil) {
+      if (value !== '') this.#house.emit('reject', { reason: 'format' })
+      return undefined
+    }
+    this.#isToMove = encryption.sends
+    return this.#authentic(value)
+  }
+
+  #opened(value: string, { sessions, sends }: Encryption): string | undefined {
+    const { name } = this.#house
+    const opened = sessions.open(value, { audience: name, now: this.#house.now() })
+    if ('rejected' in opened) {
+      this.#house.emit('reject', { reason: opened.rejected })
+      return undefined
+    }
+    this.#isToMove = !sends || opened.by > 0
+    return cookieValueOf(opened.text)
+  }
+
+  /** The value of the cookie, if its signature is good or nobody asks for one. */
+  #authentic(value: string): string | undefined {
+    const { name, signer, signature: signatureCookie } = this.#house
+    if (!this.#isSigned()) return value
+    const given = signatureCookie.find(this.#req.headers.cookie ?? '')
     if (!given) return undefined
     if (signer === undefined) throw withoutKeys()
     const data = `${name}=${value}`
     const index = signer.index(data, given)
     if (index === 0) return value
     const isForged = !(index > 0)
+    // The signature goes with the move.
+    if (!isForged && this.#isToMove) return value
     // With no attribute of the options: old processes do it so, and both are one to a browser.
     const form = formFrom({}, name, isSecure(this.#req), isForged)
     this.#setNow(lineOf(form, isForged ? '' : signer.sign(data), '.sig'))
@@ -109,7 +154,7 @@ export class Visit implements Holder, SessionHost {
   // What leaves
 
   begin(): HeaderEdit | undefined {
-    const lines = [...this.#waiting, ...this.#pairDue()]
+    const lines = [...this.#waiting, ...this.#linesDue()]
     if (lines.length === 0) return undefined
     return (headers) => headers.set('Set-Cookie', withLines(headers.get('Set-Cookie'), lines))
   }
@@ -135,13 +180,13 @@ export class Visit implements Holder, SessionHost {
     this.#house.emit('error', { error: asError(report.error) })
   }
 
-  #pairDue(): readonly CookieLine[] {
+  #linesDue(): readonly CookieLine[] {
     const session = this.#session
     if (session === undefined) return []
     const value = this.#valueOf(session)
-    if (value === undefined) return []
-    const lines = this.#pair(value, session)
+    const lines = value === undefined ? this.#moved(session) : this.#lines(value, session)
     this.#due = value
+    if (lines.length === 0) return lines
     if (!isRefused(this.#currentOptions(), isSecure(this.#req))) return lines
     this.#house.warnInsecure()
     return []
@@ -158,16 +203,31 @@ export class Visit implements Holder, SessionHost {
     return session.isNew || value !== session._ctx._val ? value : undefined
   }
 
-  /** The cookie and its signature. */
-  #pair(value: string, session: Session | null): CookieLine[] {
-    const { name, signer } = this.#house
-    const form = formFrom(this.#currentOptions(), name, isSecure(this.#req), value === '')
-    const line = lineOf(form, value)
-    if (session !== null) checkSize(this.#house, line.text, session)
-    if (!this.#isSigned()) return [line]
-    if (signer === undefined) throw withoutKeys()
-    // A deletion is signed as well.
-    return [line, lineOf(form, signer.sign(`${form.name}=${value}`), '.sig')]
+  /** The cookie, and what goes with it. */
+  #lines(value: string, session: Session | null): CookieLine[] {
+    const lines = this.#formed(value)
+    if (session !== null) checkSize(this.#house, lines[0]!.text, session)
+    return lines
+  }
+
+  /** A session that is as it was, in the form in which sessions are sent now. */
+  #moved(session: Session | null): CookieLine[] {
+    const value = session?._ctx._val
+    if (!this.#isToMove || value === undefined) return []
+    const lines = this.#formed(value)
+    return fitsAnew(this.#house, lines[0]!.text) ? lines : []
+  }
+
+  #formed(value: string): [CookieLine, ...CookieLine[]] {
+    const { name, signature } = this.#house
+    const form = this.#form(name, value === '')
+    const isThere = signature.find(this.#req.headers.cookie ?? '') !== undefined
+    const unsigned = isThere ? this.#form(name, true) : undefined
+    return linesOf(this.#house, value, { form, isSigned: this.#isSigned(), unsigned })
+  }
+
+  #form(name: string, deletes: boolean): CookieForm {
+    return formFrom(this.#currentOptions(), name, isSecure(this.#req), deletes)
   }
 
   #hasCookie(): boolean {
@@ -186,6 +246,8 @@ export class Visit implements Holder, SessionHost {
   }
 
   #isSigned(): boolean {
+    // Else a handler could open the door to cookies that anybody can write.
+    if (this.#house.encryption !== undefined) return true
     const { signed } = this.#currentOptions()
     return signed === undefined ? this.#house.signer !== undefined : Boolean(signed)
   }
@@ -207,8 +269,4 @@ export class Visit implements Holder, SessionHost {
 interface Headed {
   getHeader(name: string): string | string[] | undefined
   setHeader(name: string, value: string[]): void
-}
-
-function withoutKeys(): Error {
-  return new Error('.keys required for signed cookies')
 }

@@ -25,7 +25,11 @@ export type StaleReason =
 
 /** Events of a manager, by name. Emitted after the store's answer, in this process only. */
 export interface Events {
-  create: EventBase & { readonly id: string }
+  create: EventBase & {
+    readonly id: string
+    /** It goes on with a session of before: the option `from`. */
+    readonly takenFrom?: 'expressSession' | 'cookieSession'
+  }
   /** A changed session was stored. */
   commit: EventBase & { readonly id: string }
   /** `id` is the new handle, `from` the one that ended. */

@@ -118,6 +118,7 @@ function parsed(text: string): OldSession | 'unreadable' | undefined {
   }
 }
 
-function isObject(value: unknown): value is Data {
+/** What can be the data of a session. */
+export function isObject(value: unknown): value is Data {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,24 +1,16 @@
 import { hash } from 'node:crypto'
 import { ID_LENGTH, keyOf } from '../crypto/session-id.js'
 import { CoatcheckError } from '../errors.js'
-import { NO_CHANGES } from './changes.js'
-import type { Clock } from './clock.js'
-import { draftOf } from './draft.js'
-import { type Draft, Held, type Identity, type Keeper, type Opened } from './keeper.js'
+import type { Draft, Held, Identity, Keeper, Opened } from './keeper.js'
 import { KeyQueue } from './key-queue.js'
-import type { LifetimeSettings } from './lifetime.js'
-import type { OldCookiePlace, OldRecords, OldSession } from './old-records.js'
-import { decodeRecord, encodeRecord } from './record.js'
+import type { OldCookiePlace, OldRecords } from './old-records.js'
 import { unanswered } from './refusals.js'
+import { type TakenSettings, takenDraft, toBeSent } from './taken.js'
 import { type StillWanted, withinLimit } from './time-limit.js'
-import type { UserOf } from './user.js'
 
-export interface TakeoverOptions {
+export interface TakeoverOptions extends TakenSettings {
   readonly keeper: Keeper
   readonly records: OldRecords
-  readonly clock: Clock
-  readonly lifetime: LifetimeSettings
-  readonly userOf: UserOf | undefined
   /** How long one may take, in ms. */
   readonly limit: number
 }
@@ -76,7 +68,7 @@ export class Takeover {
     const old = await this.#ask('load', () => records.find(oldId))
     still()
     if (old === undefined) return { opened: before }
-    const draft = old === 'unreadable' ? undefined : this.#draft(old)
+    const draft = old === 'unreadable' ? undefined : takenDraft(old, this.#options)
     if (old === 'unreadable' || draft === undefined) {
       return { opened: { state: 'corrupt', handle: identity.handle, reason: 'unreadable' } }
     }
@@ -130,34 +122,6 @@ export class Takeover {
       throw new CoatcheckError('ERR_STORE', `${store} failed to ${op}.`, details)
     }
   }
-
-  /** undefined: no record of ours can hold it. */
-  #draft({ data, life }: OldSession): Draft | undefined {
-    const { clock, lifetime, userOf } = this.#options
-    const longest = lifetime.absoluteTimeout ?? Number.POSITIVE_INFINITY
-    const entries = Object.entries(data).map(
-      ([key, value]) => [key, JSON.stringify(value)] as const,
-    )
-    const { facts, ...draft } = draftOf(undefined, {
-      changes: { ...NO_CHANGES, set: new Map(entries) },
-      kept: undefined,
-      own: life === undefined ? undefined : Math.min(life, longest),
-      restart: false,
-      sent: false,
-      lifetime,
-      userOf,
-      now: clock.now(),
-    })
-    // When its user has signed in, nobody knows.
-    const { authenticated, ...known } = facts
-    const text = encodeRecord(known, draft.entries)
-    return decodeRecord(text).kind === 'record' ? { ...draft, facts: known } : undefined
-  }
-}
-
-/** The client has the old cookie, and is to get the new one. */
-function toBeSent({ identity, facts, stored }: Held): Held {
-  return new Held(identity, facts, stored, true)
 }
 
 function identityFrom(oldId: string): Identity {

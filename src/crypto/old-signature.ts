@@ -37,3 +37,30 @@ export function signedOldId(
 function signatureOf(id: string, secret: OldSecret): string {
   return createHmac('sha256', secret).update(id).digest('base64').replace(/=+$/, '')
 }
+
+/** Whose signature a pair of cookie-session may have: what its Keygrip answers, by any hash. */
+export interface PairSigner {
+  /** Which key has signed: less than 0 is none of them. */
+  index(text: string, signature: string): number
+}
+
+/**
+ * Whether a cookie of cookie-session has this signature, the value of `<name>.sig`: HMAC-SHA-1 of
+ * `<name>=<value>` in base64url. It is over the value as it came, which nothing has decoded.
+ */
+export function isSignedPair(
+  name: string,
+  value: string,
+  signature: string,
+  keys: readonly OldSecret[] | PairSigner,
+): boolean {
+  const text = `${name}=${value}`
+  if ('index' in keys) return keys.index(text, signature) >= 0
+  const given = Buffer.from(signature)
+  let signed = false
+  for (const key of keys) {
+    const expected = Buffer.from(createHmac('sha1', key).update(text).digest('base64url'))
+    if (given.length === expected.length && timingSafeEqual(given, expected)) signed = true
+  }
+  return signed
+}

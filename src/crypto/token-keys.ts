@@ -8,7 +8,12 @@ export interface TokenKey {
 
 /** What a key is derived for. One secret gives unrelated keys, so no token passes for another kind. */
 const FOR_ENCRYPTION = 'coatcheck cookie A256GCM'
-const FOR_NAMES = { encryption: 'coatcheck cookie kid', signature: 'coatcheck jwt kid' } as const
+const FOR_OLD_FACE = 'coatcheck cookie-session A256GCM'
+const FOR_NAMES = {
+  encryption: 'coatcheck cookie kid',
+  signature: 'coatcheck jwt kid',
+  oldFace: 'coatcheck cookie-session kid',
+} as const
 
 /** Six bytes tell a handful of keys apart, and tell nothing about them. */
 const KID_BYTES = 6
@@ -17,6 +22,12 @@ const KID_BYTES = 6
 export function encryptionKey(secret: string): TokenKey {
   const key = createSecretKey(derived(secret, FOR_ENCRYPTION, 32))
   return { kid: kidOf(secret, 'encryption'), key }
+}
+
+/** The key that encrypts the cookies of the drop-in for cookie-session under a secret. */
+export function oldFaceKey(secret: string): TokenKey {
+  const key = createSecretKey(derived(secret, FOR_OLD_FACE, 32))
+  return { kid: kidOf(secret, 'oldFace'), key }
 }
 
 /** The key that signs under a secret: its bytes, so that every JWT library can have it. */

@@ -162,7 +162,7 @@ export function clearLine(attributes: CookieAttributes, form: CookieForm): strin
   return line(attributes, form, '', { maxAge: 0, expires: new Date(0) })
 }
 
-/** A cookie of express-session, as it was set. */
+/** A cookie of express-session or cookie-session, as it was set. */
 export interface OldCookie {
   readonly name: string
   readonly path: string
@@ -171,7 +171,7 @@ export interface OldCookie {
   readonly partitioned: boolean
 }
 
-/** The line that deletes a cookie of express-session, whose session has another one now. */
+/** The line that deletes such a cookie, whose session has another one now. */
 export function clearOldLine({ name, path, domain, secure, partitioned }: OldCookie): string {
   const place = { path, httpOnly: true, ...(domain === undefined ? {} : { domain }) }
   const dates = { maxAge: 0, expires: new Date(0) }

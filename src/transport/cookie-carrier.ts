@@ -29,8 +29,8 @@ import type { Carrier } from './carrier.js'
 /** The cookies that a request brought. */
 export interface Brought {
   readonly tokens: readonly ReceivedToken[]
-  /** The cookie of express-session that the session came by. */
-  readonly old: OldCookie | undefined
+  /** Old cookies that a cookie of ours takes the place of. */
+  readonly old: readonly OldCookie[]
   /** The session was found under the cookie of secure requests. */
   readonly secure: boolean
 }
@@ -119,10 +119,10 @@ export class CookieCarrier<Data extends object> implements Carrier {
     return [...new Set(lines)]
   }
 
-  /** The old cookie has led here, and is not needed any more. */
+  /** They have led here, or would bring back what has ended. */
   #oldLines(): string[] {
-    const { old } = this.#brought
-    return old === undefined || old.name === this.#form().name ? [] : [clearOldLine(old)]
+    const { name } = this.#form()
+    return this.#brought.old.filter((old) => old.name !== name).map(clearOldLine)
   }
 
   /** A browser would drop it without a word, and with it the session. */

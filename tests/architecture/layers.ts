@@ -31,7 +31,14 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'store-option.ts': [...ENGINE, 'kind.ts'],
   'option-checks.ts': ['errors.ts', 'kind.ts'],
   'cookie-option.ts': [...ENGINE, 'kind.ts', 'option-checks.ts'],
-  'from-option.ts': [...ENGINE, 'kind.ts', 'option-checks.ts', 'store-option.ts'],
+  'from-option.ts': [
+    ...ENGINE,
+    'kind.ts',
+    'encrypt-option.ts',
+    'option-checks.ts',
+    'store-option.ts',
+  ],
+  'encrypt-option.ts': [...ENGINE, 'kind.ts', 'option-checks.ts'],
   'options.ts': [
     ...ENGINE,
     'kind.ts',
@@ -54,7 +61,14 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'types of explanation.ts',
   ],
   'open-tokens.ts': [...ENGINE, 'types of manager.ts'],
-  'old-cookie.ts': [...ENGINE, 'types of manager.ts', 'open-tokens.ts'],
+  'old-pair.ts': [...ENGINE, 'types of from-option.ts'],
+  'old-cookie.ts': [
+    ...ENGINE,
+    'types of from-option.ts',
+    'types of manager.ts',
+    'old-pair.ts',
+    'open-tokens.ts',
+  ],
   'place.ts': [
     ...ENGINE,
     'cookie-option.ts',
@@ -84,6 +98,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'cookie-session': [
     ...ENGINE,
     'kind.ts',
+    'encrypt-option.ts',
     'open-requests.ts',
     'types of explanation.ts',
     'types of express-session/anything.ts',

@@ -34,7 +34,11 @@ const { Strategy } = require('passport-local') as {
 const ADA: User = { id: 1, name: 'ada' }
 
 /** A cart, a form and a way out. */
-async function shop(version: string, keepSessionInfo: boolean): Promise<CookieClient> {
+async function shop(
+  version: string,
+  keepSessionInfo: boolean,
+  options: object,
+): Promise<CookieClient> {
   const passport = new (require(version) as { Passport: new () => Passport }).Passport()
   passport.use(
     new Strategy((name, password, done) => {
@@ -44,7 +48,7 @@ async function shop(version: string, keepSessionInfo: boolean): Promise<CookieCl
   passport.serializeUser((user, done) => done(null, user.id))
   passport.deserializeUser((id, done) => done(null, id === ADA.id && ADA))
   const app = express()
-  app.use(express.urlencoded(), dropIn.session({ ...KEYS }))
+  app.use(express.urlencoded(), dropIn.session(options))
   app.use(passport.initialize(), passport.session())
   app.get('/cart', (req, res) => {
     sessionOf(of(req)).cart = ['coat']
@@ -77,27 +81,37 @@ const form = (password: string) => ({
   body: new URLSearchParams({ username: 'ada', password }),
 })
 
+const encrypted = { keys: ['a key of cookie-session, of 32 bytes'], encrypt: true }
+
 describe.each(['passport05', 'passport06', 'passport'])('%s', (version) => {
-  it.each([true, false])('signs in and out, with keepSessionInfo: %s', async (keeps) => {
-    const browser = await shop(version, keeps)
-    await browser.get('/cart')
-    expect((await browser.post('/login', form('wrong'))).status).toBe(401)
-    expect((await browser.post('/login', form('right'))).json()).toEqual(ADA)
-    const keysOf = async () => (await browser.get('/')).json<{ name?: string; keys: string[] }>()
-    const signedIn = await keysOf()
-    // 0.5 knows no other session, and so loses nothing.
-    const keptAtLogin = keeps || version === 'passport05'
-    expect(signedIn.name).toBe('ada')
-    expect(signedIn.keys.toSorted()).toEqual(keptAtLogin ? ['cart', 'passport'] : ['passport'])
-    await browser.get('/cart')
-    const before = browser.clone()
-    expect((await browser.post('/logout')).status).toBe(200)
-    const signedOut = await keysOf()
-    expect(signedOut.name).toBeUndefined()
-    expect(signedOut.keys.includes('cart')).toBe(keptAtLogin)
-    // Nothing here can end a copy of a cookie.
-    expect((await before.get('/')).json<{ name: string }>().name).toBe('ada')
-  })
+  it.each([
+    [true, 'signed', KEYS],
+    [false, 'signed', KEYS],
+    [true, 'encrypted', encrypted],
+    [false, 'encrypted', encrypted],
+  ])(
+    'signs in and out, with keepSessionInfo: %s, in a cookie that is %s',
+    async (keeps, _, how) => {
+      const browser = await shop(version, keeps, { ...how })
+      await browser.get('/cart')
+      expect((await browser.post('/login', form('wrong'))).status).toBe(401)
+      expect((await browser.post('/login', form('right'))).json()).toEqual(ADA)
+      const keysOf = async () => (await browser.get('/')).json<{ name?: string; keys: string[] }>()
+      const signedIn = await keysOf()
+      // 0.5 knows no other session, and so loses nothing.
+      const keptAtLogin = keeps || version === 'passport05'
+      expect(signedIn.name).toBe('ada')
+      expect(signedIn.keys.toSorted()).toEqual(keptAtLogin ? ['cart', 'passport'] : ['passport'])
+      await browser.get('/cart')
+      const before = browser.clone()
+      expect((await browser.post('/logout')).status).toBe(200)
+      const signedOut = await keysOf()
+      expect(signedOut.name).toBeUndefined()
+      expect(signedOut.keys.includes('cart')).toBe(keptAtLogin)
+      // Nothing here can end a copy of a cookie.
+      expect((await before.get('/')).json<{ name: string }>().name).toBe('ada')
+    },
+  )
 })
 
 describe.each(implementations)('connect-flash on $name', (implementation) => {

@@ -7,13 +7,17 @@ const MEMBERS = 'tests/cookie-session/new-members.test.ts'
 const RESPONSES = 'tests/cookie-session/responses.test.ts'
 const TURNS = 'tests/cookie-session/turns.test.ts'
 const DIFFERENTIAL = 'tests/cookie-session/differential/differential.test.ts'
+const ENCRYPT = 'tests/cookie-session/encrypt.test.ts'
 const DEPENDANTS = 'tests/cookie-session/dependants.test.ts'
 
 const VISIT = 'src/cookie-session/visit.ts'
+const LINES = 'src/cookie-session/lines.ts'
 const SESSION = 'src/cookie-session/session.ts'
 const SET_COOKIE = 'src/cookie-session/set-cookie.ts'
 const SIZE = 'src/cookie-session/size.ts'
 const SIGNER = 'src/cookie-session/signer.ts'
+const SEALED = 'src/crypto/sealed-session.ts'
+const OPTION = 'src/encrypt-option.ts'
 
 /** In the place of cookie-session. */
 export const cookieSession: readonly Mutation[] = [
@@ -74,9 +78,9 @@ export const cookieSession: readonly Mutation[] = [
   {
     rule: 'B52',
     without: 'the signature of a deletion',
-    file: VISIT,
-    find: 'if (!this.#isSigned()) return [line]',
-    put: "if (!this.#isSigned() || value === '') return [line]",
+    file: LINES,
+    find: 'if (!isSigned) return [line]',
+    put: "if (!isSigned || value === '') return [line]",
     test: BYTES,
     named: 'are deleted by null',
   },
@@ -183,8 +187,8 @@ export const cookieSession: readonly Mutation[] = [
     rule: 'B36',
     without: 'the attributes in the size of a cookie',
     file: VISIT,
-    find: 'checkSize(this.#house, line.text, session)',
-    put: "checkSize(this.#house, line.text.split(';')[0]!, session)",
+    find: 'checkSize(this.#house, lines[0]!.text, session)',
+    put: "checkSize(this.#house, lines[0]!.text.split(';')[0]!, session)",
     test: ERRORS,
     named: 'counts the attributes',
   },
@@ -237,9 +241,144 @@ export const cookieSession: readonly Mutation[] = [
     rule: 'B54',
     without: 'an error of save() where a session does not fit',
     file: VISIT,
-    find: '    this.#pair(value, session)\n    // It would',
+    find: '    this.#lines(value, session)\n    // It would',
     put: '    // It would',
     test: MEMBERS,
     named: 'tells of',
+  },
+  {
+    rule: 'B35',
+    without: 'telling an encrypted session from a signed one before anything is decoded',
+    file: VISIT,
+    find: 'if (SealedSessions.isOne(value)) return this.#opened(value, encryption)',
+    put: 'const opened = this.#opened(value, encryption)\n    if (opened !== undefined) return opened',
+    test: ENCRYPT,
+    named: 'never read by another decoder',
+  },
+  {
+    rule: 'B35',
+    without: 'keys of its own purpose for encrypted sessions',
+    file: 'src/crypto/token-keys.ts',
+    find: "const FOR_OLD_FACE = 'coatcheck cookie-session A256GCM'",
+    put: "const FOR_OLD_FACE = 'coatcheck cookie A256GCM'",
+    test: ENCRYPT,
+    named: 'is no session, and an event: by the key of CookieStore',
+  },
+  {
+    rule: 'B35',
+    without: 'the name of the cookie in an encrypted session',
+    file: SEALED,
+    find: 'claims.aud !== audience || ',
+    put: '',
+    test: ENCRYPT,
+    named: 'is no session, and an event',
+  },
+  {
+    rule: 'B35',
+    without: 'a doubt about encrypted sessions from the future',
+    file: SEALED,
+    find: ' || claims.iat > now + LEEWAY',
+    put: '',
+    test: ENCRYPT,
+    named: 'is no session, and an event: from the future',
+  },
+  {
+    rule: 'B37',
+    without: 'the end of an encrypted session inside of it',
+    file: SEALED,
+    find: "if (claims.exp !== null && now >= claims.exp) return { rejected: 'unknown' }",
+    put: '',
+    test: ENCRYPT,
+    named: 'no longer than by the browser',
+  },
+  {
+    rule: 'B37',
+    without: 'the end that a handler has set in an encrypted session',
+    file: SET_COOKIE,
+    find: 'const ends = end ? Date.parse(end.toUTCString()) : undefined',
+    put: 'const ends = maxAge ? Date.now() + Number(maxAge) : undefined',
+    test: ENCRYPT,
+    named: 'ends when the handler has said so',
+  },
+  {
+    rule: 'B35',
+    without: 'an encrypted session that is written in one way alone',
+    file: SEALED,
+    find: '    if (JSON.stringify({ aud, iat, exp }) !== head) return undefined\n',
+    put: '',
+    test: ENCRYPT,
+    named: 'with a claim that comes twice',
+  },
+  {
+    rule: 'B52',
+    without: 'taking signed sessions over into encrypted cookies at once',
+    file: VISIT,
+    find: '    this.#isToMove = encryption.sends\n',
+    put: '',
+    test: ENCRYPT,
+    named: 'takes a session over with the first response',
+  },
+  {
+    rule: 'B52',
+    without: 'taking the signature away with the signed session',
+    file: LINES,
+    find: "return unsigned === undefined ? [line] : [line, lineOf(unsigned, '', '.sig')]",
+    put: 'return [line]',
+    test: ENCRYPT,
+    named: 'takes a session over with the first response',
+  },
+  {
+    rule: 'B52',
+    without: 'the way back from encrypted cookies',
+    file: VISIT,
+    find: 'this.#isToMove = !sends || opened.by > 0',
+    put: 'this.#isToMove = opened.by > 0',
+    test: ENCRYPT,
+    named: 'has a way back',
+  },
+  {
+    rule: 'B35',
+    without: 'an encrypted session that goes to the newest key',
+    file: VISIT,
+    find: 'this.#isToMove = !sends || opened.by > 0',
+    put: 'this.#isToMove = !sends',
+    test: ENCRYPT,
+    named: 'goes to the newest key',
+  },
+  {
+    rule: 'B36',
+    without: 'leaving a session that grows too large by encryption where it is',
+    file: VISIT,
+    find: 'return fitsAnew(this.#house, lines[0]!.text) ? lines : []',
+    put: 'return this.#lines(value, session)',
+    test: ENCRYPT,
+    named: 'leaves a session as it came',
+  },
+  {
+    rule: 'B52',
+    without: 'the date from which signed cookies are not read',
+    file: VISIT,
+    find: ' || this.#house.now() >= encryption.signedUntil',
+    put: '',
+    test: ENCRYPT,
+    named: 'until the date that ends it',
+  },
+  {
+    rule: 'B35',
+    without: 'the signature of what is taken over into encrypted cookies',
+    file: VISIT,
+    find: '    if (this.#house.encryption !== undefined) return true\n',
+    put: '',
+    test: ENCRYPT,
+    named: 'without its signature, whatever the handler asks for',
+  },
+  {
+    rule: 'B35',
+    without: 'refusing short keys that would encrypt',
+    file: OPTION,
+    find: 'return bytes < SECRET_BYTES ?',
+    put: 'return bytes < 8 ?',
+    test: ENCRYPT,
+    named: 'is refused at start',
   },
 ]

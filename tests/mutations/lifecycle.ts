@@ -152,6 +152,15 @@ export const lifecycle: readonly Mutation[] = [
     named: 'leaves an empty object',
   },
   {
+    rule: 'B54',
+    without: 'a new id at a sign-in by Passport, where the session is in its token',
+    file: 'src/core/token-keeper.ts',
+    find: "return { state: 'stored', held: this.#keep(identity, draft) }",
+    put: "return { state: 'stored', held: this.#keep(held.identity, draft) }",
+    test: 'tests/tokens/passport.test.ts',
+    named: 'signs in and out',
+  },
+  {
     rule: 'B12',
     without: 'looking for the user of Passport',
     file: 'src/core/user.ts',

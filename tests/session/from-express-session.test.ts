@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { LegacyStore } from '../../src/express-session/index.js'
 import {
   type ExpressSessionStore,
-  type FromOptions,
+  type FromExpressSession,
   MemoryStore,
   OptionError,
   type SessionOptions,
@@ -23,7 +23,7 @@ const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
 interface Options extends Partial<SessionOptions<AnyData>> {
-  old?: Partial<FromOptions['expressSession']>
+  old?: Partial<FromExpressSession>
   meet?: () => Promise<void>
 }
 
