@@ -17,15 +17,14 @@ import { PairTakeover } from './core/pair-takeover.js'
 import { decodeRecord } from './core/record.js'
 import { closed, withoutServer } from './core/refusals.js'
 import { can, type Store, type StoreReport } from './core/store.js'
-import { StoreKeeper } from './core/store-keeper.js'
 import { Takeover } from './core/takeover.js'
-import { TokenKeeper } from './core/token-keeper.js'
 import { nameOf } from './core/user.js'
 import { Visit } from './core/visit.js'
 import type { VisitTools } from './core/visit-tools.js'
 import { asError, CoatcheckError, OptionError, type WarningCode } from './errors.js'
 import { BEARER_AUDIENCE } from './http/bearer.js'
 import { audienceOf, type CookieAttributes } from './http/session-cookie.js'
+import { keeperFrom, storesOf } from './keeper-from.js'
 import { type Closing, type Connected, type Leave, OpenRequests } from './open-requests.js'
 import type { Settings } from './options.js'
 import { MemoryStore } from './stores/memory.js'
@@ -61,7 +60,7 @@ export class Manager<Data extends object = Record<string, unknown>> {
   readonly #clock: Clock
   readonly #background = new Background()
   readonly #touching = new Map<string, Promise<unknown>>()
-  readonly #stopReports: () => void
+  readonly #stopReports: (() => void)[] = []
   readonly #requests: OpenRequests
   readonly #sweeps: SweepLoop
   readonly #toldByStore = new Set<string>()
@@ -72,22 +71,14 @@ export class Manager<Data extends object = Record<string, unknown>> {
   #isEmpty = false
 
   constructor(settings: Settings) {
-    const { store, secrets, lifetime, storeTimeout, clock } = settings
+    const { lifetime, storeTimeout, clock } = settings
     this.settings = settings
     this.#clock = clock
     this.#notices = new Notices(clock)
-    this.keeper =
-      'seal' in store
-        ? new TokenKeeper({ store, lifetime, clock })
-        : new StoreKeeper({
-            store,
-            secrets,
-            lifetime,
-            storeTimeout,
-            clock,
-            inBackground: (work) => void this.inBackground(work),
-            onError: (error) => this.emit('error', { error }),
-          })
+    this.keeper = keeperFrom(settings, {
+      inBackground: (work) => void this.inBackground(work),
+      onError: (error) => this.emit('error', { error }),
+    })
     this.tools = {
       keeper: this.keeper,
       clock,
@@ -111,10 +102,14 @@ export class Manager<Data extends object = Record<string, unknown>> {
       sweep: (limit) => this.keeper.sweep(limit),
       onError: (error) => this.emit('error', { error }),
     })
-    this.#stopReports =
-      'onReport' in store && can(store, 'onReport')
-        ? store.onReport((report) => this.#onReport(report))
-        : () => {}
+    for (const [store, hasSessions] of storesOf(settings)) {
+      if (!can(store, 'onReport')) continue
+      const hear = (report: StoreReport) => {
+        if (store === settings.revocations) this.#onEvicted(report, store)
+        if (hasSessions || report.type === 'error') this.#onReport(report, store)
+      }
+      this.#stopReports.push(store.onReport(hear))
+    }
   }
 
   get capabilities(): Capabilities {
@@ -196,10 +191,8 @@ export class Manager<Data extends object = Record<string, unknown>> {
   async revoke(id: string): Promise<boolean> {
     this.refuseLate()
     if (!this.keeper.capabilities.revoke) throw withoutServer('revoke')
-    const opened = await this.keeper.look(id)
-    if (opened.state !== 'live') return false
-    const ended = await this.keeper.destroy(opened.held)
-    if (ended !== undefined) this.emit('destroy', { ...namesOf(ended), reason: 'revoked' })
+    const ended = await this.keeper.revoke(id)
+    if (ended !== undefined) this.emit('destroy', { ...ended, reason: 'revoked' })
     return ended !== undefined
   }
 
@@ -252,7 +245,7 @@ export class Manager<Data extends object = Record<string, unknown>> {
     this.#isEmpty = true
     await this.settled()
     await swept
-    this.#stopReports()
+    for (const stop of this.#stopReports) stop()
     await this.keeper.close()
   }
 
@@ -283,10 +276,13 @@ export class Manager<Data extends object = Record<string, unknown>> {
         `${store.name} is a store made for express-session, which can only read and overwrite: if two processes write one session at the same moment, one may undo what the other did. See docs/stores/old-stores.md.`,
       )
     }
-    if (store instanceof MemoryStore && process.env.NODE_ENV === 'production') {
+    if (process.env.NODE_ENV !== 'production') return
+    for (const [one, hasSessions] of storesOf(this.settings)) {
+      if (!(one instanceof MemoryStore)) continue
+      const lost = hasSessions ? 'signs everybody out' : 'revives what was revoked'
       this.warn(
         'WARN_MEMORY_STORE',
-        'Sessions are kept in memory: a restart signs everybody out. Pass a store that keeps them.',
+        `Sessions are kept in memory: a restart ${lost}. Pass a store that keeps them.`,
       )
     }
   }
@@ -338,10 +334,19 @@ export class Manager<Data extends object = Record<string, unknown>> {
     )
   }
 
-  #onReport(report: StoreReport): void {
+  /** A store that is full has put out what says that a session was revoked. */
+  #onEvicted({ type, ...report }: StoreReport, store: Store): void {
+    const text = 'text' in report ? report.text : undefined
+    if (type !== 'evicted' || text === undefined || decodeRecord(text).kind === 'record') return
+    const details = { op: 'evict', store: classOf(store) }
+    const message = `${details.store} was full, and has dropped a revocation before its time.`
+    this.emit('error', { error: new CoatcheckError('ERR_STORE', message, details) })
+  }
+
+  #onReport(report: StoreReport, store: Store): void {
     if (report.type === 'error') {
       const { op, error: cause } = report
-      const details = { op, cause, store: classOf(this.settings.store as Store) }
+      const details = { op, cause, store: classOf(store) }
       this.emit('error', { error: new CoatcheckError('ERR_STORE', `${op} failed.`, details) })
       return
     }

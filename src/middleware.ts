@@ -44,9 +44,16 @@ export interface SessionManager<Data extends object = SessionData> {
   issue(data: Storable<Data>, callback?: Callback<string>): Promise<string>
   /** The live sessions of a user, last seen first. @throws `ERR_UNSUPPORTED` without an index */
   list(user: UserName, callback?: Callback<ListedSession<Data>[]>): Promise<ListedSession<Data>[]>
-  /** Ends one session by its handle. False: there was no such live session. */
+  /**
+   * Ends one session by its handle. False: there was no such live session, or, where the clients have
+   * them, it was ended before. @throws `ERR_UNSUPPORTED` there, without `revocations`
+   */
   revoke(id: string, callback?: Callback<boolean>): Promise<boolean>
-  /** Ends every session a user has now, but the one with the handle `except`; their number. */
+  /**
+   * Ends every session a user has now, but the one with the handle `except`; their number, or 0 where
+   * the clients have them and nobody can count. @throws `ERR_UNSUPPORTED` without an index there, or
+   * without `revocations` here
+   */
   revokeUser(user: UserName, callback: Callback<number>): Promise<number>
   revokeUser(
     user: UserName,

@@ -144,6 +144,8 @@ function addLive(live: Candidate[], candidate: Candidate): void {
 }
 
 function isLater(a: Candidate, b: Candidate): boolean {
+  // One that lies in a store was moved there for good.
+  if (a.held.facts.stored !== b.held.facts.stored) return a.held.facts.stored === true
   return a.secure === b.secure && a.held.stored.expiresAt > b.held.stored.expiresAt
 }
 

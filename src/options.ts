@@ -12,7 +12,7 @@ import type { RequestLike } from './http/secure-request.js'
 import type { CookieAttributes } from './http/session-cookie.js'
 import { hasMethod, kind } from './kind.js'
 import { oneOf, optional, refuseUnknown } from './option-checks.js'
-import { storeFrom } from './store-option.js'
+import { storeFrom, textStoreFrom } from './store-option.js'
 import { transportFrom } from './transport/option.js'
 
 /** Options of `session()` with a store: the client has a signed id. Times are in milliseconds. */
@@ -50,6 +50,18 @@ export interface TokenSessionOptions<
    * @default 1
    */
   chunks?: 1 | 2 | 3 | 4
+  /**
+   * Keeps which sessions were ended before their tokens: then a sign-out ends every copy of a token,
+   * and `revoke` and `revokeUser` work. Any store of this package; one for all nodes.
+   * @default none: `destroy` forgets on the one client that asked
+   */
+  revocations?: Store
+  /**
+   * Keeps the sessions that are too large for their tokens, for the rest of their lives. Any store
+   * of this package; one for all nodes.
+   * @default none: such a session is an error
+   */
+  overflow?: Store
 }
 
 /** Options of `session()` with every kind of store. */
@@ -115,6 +127,9 @@ export interface Settings {
   readonly trustProxy: boolean
   readonly property: string
   readonly from: FromSettings | undefined
+  /** Both only with a token store. */
+  readonly revocations: Store | undefined
+  readonly overflow: Store | undefined
   readonly clock: Clock
 }
 
@@ -171,6 +186,8 @@ export function settingsFrom<Data extends object>(
     trustProxy: optional('trustProxy', options.trustProxy, 'boolean') ?? false,
     property: propertyFrom(options.property),
     from,
+    revocations: besideTokens('revocations', options, tokens),
+    overflow: besideTokens('overflow', options, tokens),
     clock,
   }
 }
@@ -191,6 +208,8 @@ const KNOWN = new Set([
   'trustProxy',
   'property',
   'from',
+  'revocations',
+  'overflow',
   'clock',
 ])
 
@@ -240,6 +259,20 @@ function chunksFrom(chunks: unknown, unfit: 'store' | 'transport' | undefined): 
   if (chunks === 1 || chunks === 2 || chunks === 3 || chunks === 4) return chunks
   throw new OptionError(
     `The option chunks is ${typeof chunks === 'number' ? chunks : kind(chunks)}; it takes 1, 2, 3 or 4.`,
+  )
+}
+
+/** A store that stands beside a token store. */
+function besideTokens(
+  name: 'revocations' | 'overflow',
+  options: object,
+  tokens: TokenStore | undefined,
+): Store | undefined {
+  const given: unknown = Reflect.get(options, name)
+  if (given === undefined) return undefined
+  if (tokens !== undefined) return textStoreFrom(name, given)
+  throw new OptionError(
+    `The option ${name} is for sessions that travel in their tokens, with CookieStore or JwtStore; this store keeps them itself.`,
   )
 }
 

@@ -18,6 +18,15 @@ export function storeFrom(given: unknown, options: CallbackStoreOptions): Store 
     : new CallbackStore(given as ExpressSessionStore, options)
 }
 
+/** A store that keeps any text, as those of this package do. @throws OptionError */
+export function textStoreFrom(name: string, given: unknown): Store {
+  const lacking = METHODS.filter((method) => !hasMethod(given, method))
+  if (lacking.length === 0) return given as Store
+  throw new OptionError(
+    `The option ${name} is ${kind(given)} without ${lacking.join(', ')}; it takes a Store, such as new FileStore({ path }), and none made for express-session.`,
+  )
+}
+
 /**
  * Whether a store keeps texts, as those of this package do, or sessions, as those made for
  * express-session do. @throws OptionError for what is no store

@@ -75,6 +75,7 @@ describe('an option that is wrong', () => {
   it('is not a store of one’s own', () => {
     expect(session({ secret: SECRET, store: new MemoryStore() }).capabilities).toEqual({
       byUser: true,
+      revokeUser: true,
       revoke: true,
       sweep: true,
       atomic: 'everywhere',

@@ -74,7 +74,7 @@ export class Commit {
     const { changes, state } = this.#state.pending(asker === 'handler', {
       due: (held !== undefined && this.#isOwed(held)) || ageing,
       open: this.cookieClosed === undefined,
-      travels: this.#tools.keeper.travels,
+      travels: held !== undefined && this.#tools.keeper.travels(held),
     })
     const plan = planCommit(state)
     if (plan.write === 'none' && asker === 'response' && this.#isUnsent()) {
@@ -94,8 +94,9 @@ export class Commit {
   #isUnsent(): boolean {
     const { cookie } = this
     if (cookie.action !== 'set' || this.cookieClosed !== undefined) return false
-    // What it carries is all there is to confirm.
-    if (this.#tools.keeper.travels) return false
+    const { keeper } = this.#tools
+    // What it carries is all there is to confirm, where nobody can have revoked it.
+    if (keeper.travels(cookie.held) && !keeper.capabilities.revoke) return false
     if (this.#state.asked !== 'nothing') return false
     const isNew = cookie.held.identity.handle !== this.#loaded?.identity.handle
     return !isNew || this.#tools.clock.now() - this.#decided >= PROMPT
@@ -151,7 +152,7 @@ export class Commit {
   /** An update was stored; if it has changed the session's own lifetime, the cookie follows. */
   updated(from: Held, held: Held): void {
     this.#tools.emit('commit', namesOf(held))
-    const isChanged = from.facts.own !== held.facts.own || this.#tools.keeper.travels
+    const isChanged = from.facts.own !== held.facts.own || this.#tools.keeper.travels(from)
     const isDue = isChanged && this.cookieClosed === undefined
     if (isDue || this.cookie.action === 'set') this.cookie = { action: 'set', held }
   }
@@ -181,9 +182,12 @@ export class Commit {
     return (reissue || facts.untold === true) && this.cookie.action === 'none'
   }
 
-  #isAgeing({ facts, stored }: Held): boolean {
+  #isAgeing(held: Held): boolean {
+    const { facts, stored } = held
     const { keeper, lifetime, clock } = this.#tools
-    if (keeper.travels && isHalfSpent(facts, stored.expiresAt, lifetime, clock.now())) return true
+    if (keeper.travels(held) && isHalfSpent(facts, stored.expiresAt, lifetime, clock.now())) {
+      return true
+    }
     const outlives = this.persistent || facts.own !== undefined
     return outlives && cookieIsAgeing(facts, lifetime, clock.now())
   }
@@ -298,22 +302,23 @@ export class Commit {
   async #destroy(cookie: 'none' | 'clear'): Promise<void> {
     const { keeper, emit } = this.#tools
     const { held, asked } = this.#state
-    const successor = asked === 'destroy' ? await this.#successor() : undefined
-    const ending = [held, successor, ...this.#others].filter((one) => one !== undefined)
-    const ended = await Promise.all(ending.map((one) => keeper.destroy(one)))
+    const ending = [held, ...this.#others].filter((one) => one !== undefined)
+    const successor = asked === 'destroy' ? this.#successor : undefined
+    const ended = await Promise.all([
+      ...ending.map((one) => keeper.destroy(one).then((gone) => gone && namesOf(gone))),
+      ...(successor === undefined ? [] : [keeper.revoke(successor)]),
+    ])
     if (asked === 'regenerate') this.#state.leave()
     else this.#forgetData()
     this.cookie = { action: cookie }
     for (const one of ended) {
-      if (one !== undefined) emit('destroy', { ...namesOf(one), reason: 'logout' })
+      if (one !== undefined) emit('destroy', { ...one, reason: 'logout' })
     }
   }
 
-  async #successor(): Promise<Held | undefined> {
+  get #successor(): string | undefined {
     const { successor, destroyed } = this.#state
-    if (successor === undefined || destroyed) return undefined
-    const opened = await this.#tools.keeper.look(successor)
-    return opened.state === 'live' ? opened.held : undefined
+    return destroyed ? undefined : successor
   }
 
   #forgetData(): void {

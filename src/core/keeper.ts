@@ -50,11 +50,13 @@ export class Held implements Base {
   }
 }
 
-/** What events call a session: its handle and whose it is. */
-export function namesOf({ identity, facts }: Held): {
+/** What events call a session: its handle, and whose it is if that is known. */
+export interface Names {
   readonly id: string
   readonly user?: string
-} {
+}
+
+export function namesOf({ identity, facts }: Held): Names {
   const id = identity.handle
   return facts.user === undefined ? { id } : { id, user: facts.user }
 }
@@ -94,6 +96,11 @@ export type MaybeRewrite = (latest: Held) => Draft | undefined
 /** How a write ended. Anything but `stored` wrote nothing. */
 export type Written = { readonly state: 'stored'; readonly held: Held } | NotWritten
 export type NotWritten = { readonly state: 'gone' | 'superseded' | 'corrupt' }
+/** How a write ends on what is not live. */
+export function notLive({ state }: { readonly state: Opened['state'] }): NotWritten {
+  return { state: state === 'superseded' || state === 'corrupt' ? state : 'gone' }
+}
+
 export type Declined = { readonly state: 'declined'; readonly latest: Held }
 
 export interface Renewal {
@@ -116,8 +123,10 @@ export interface Revoking {
 
 /** How far a keeper's promises go; shown as `sessions.capabilities`. */
 export interface Capabilities {
-  /** `list` and `revokeUser` work. */
+  /** `list` works, and `revokeUser` counts what it ends. */
   readonly byUser: boolean
+  /** `revokeUser` works. */
+  readonly revokeUser: boolean
   /** `revoke` works. */
   readonly revoke: boolean
   /** `sweep` removes something. Where the server expires by itself it is false, and nothing is missed. */
@@ -131,8 +140,8 @@ export interface Capabilities {
  * way the state is kept. Every failure is a `CoatcheckError`; each call is bounded in time.
  */
 export interface Keeper {
-  /** The record is in the token, so each change needs a new one at the client. */
-  readonly travels: boolean
+  /** Whether the record is in the token, so that each change needs a new one at the client. */
+  travels(held: Held): boolean
   readonly capabilities: Capabilities
   /** A new pair of names. Nothing is stored. */
   newIdentity(): Identity
@@ -140,8 +149,6 @@ export interface Keeper {
   token(held: Held, audience: string): string
   /** What a token leads to. Answers at once where the store does. */
   open(token: string, audience: string): Awaitable<Opened>
-  /** The session of a public name as it is now. */
-  look(handle: string): Promise<Opened>
   /** The newest state of a session that was open. */
   reload(identity: Identity): Promise<Opened>
   /** Stores a new session. The identity may come out different, if its id was taken. */
@@ -166,13 +173,17 @@ export interface Keeper {
    * has another handle after a renewal; undefined: there was nothing live.
    */
   destroy(held: Held): Promise<Held | undefined>
+  /** The same by a public name; gives the names of what it ended. */
+  revoke(handle: string): Promise<Names | undefined>
+  /** Takes back what `adopt` has made, and nobody was told of. */
+  discard(made: Held): Promise<unknown>
   /** Removes a record that a clock has ended. False: somebody else has, or it was revived. */
   forget(handle: string, ended: Stored): Promise<boolean>
   /** Live sessions of a user. Rejects with `ERR_UNSUPPORTED` where there is no index. */
   list(user: string): Promise<Held[]>
   /**
-   * Ends sessions of a user that exist now, all but those named; gives their number. One that
-   * cannot be ended is thrown when all the others were tried.
+   * Ends sessions of a user that exist now, all but those named; gives their number, or 0 where
+   * nobody can count them. One that cannot be ended is thrown when all the others were tried.
    */
   revokeUser(user: string, revoking: Revoking): Promise<number>
   sweep(limit: number | undefined): Promise<number>

@@ -111,3 +111,27 @@ export function cookieIsAgeing(facts: Facts, settings: LifetimeSettings, now: nu
   if (settings.absoluteTimeout !== null) return false
   return now - (facts.issued ?? facts.started) > LONGEST_COOKIE / 2
 }
+
+/** Clocks of two nodes may differ by so much, in ms, before a token made by the one is refused. */
+const SKEW = 60_000
+
+/**
+ * When no token of a session that ends now can be valid any more, not even one that a parallel
+ * request has made meanwhile. Each may be used until one idle time after it was made; a second one
+ * is for requests that are still under way.
+ *
+ * @param facts undefined: nothing is known of the session but its name or its user
+ */
+export function endOfTokens(
+  facts: Facts | undefined,
+  settings: LifetimeSettings,
+  now: number,
+): number {
+  const idle = facts?.own ?? facts?.idle ?? settings.idleTimeout ?? 0
+  const { absoluteTimeout } = settings
+  const started = facts?.started ?? now
+  // Without an absolute end nobody knows the lifetime that a session has of its own.
+  const isUnbounded = absoluteTimeout === null && (facts === undefined || idle === 0)
+  const end = isUnbounded ? now + LONGEST_COOKIE : started + (absoluteTimeout ?? 0)
+  return Math.max(end, now + 2 * idle) + SKEW
+}

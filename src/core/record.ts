@@ -29,6 +29,8 @@ export interface Facts {
   readonly issued?: number
   /** Its own lifetime was changed where no cookie could tell the browser. */
   readonly untold?: true
+  /** The session is in a store: a token of it only leads there. */
+  readonly stored?: true
   /** The last write, noted only while the idle clock is off: then the expiry cannot tell. */
   readonly seen?: number
 }
@@ -170,7 +172,8 @@ function endOfString(text: string, start: number): number {
 
 function isFacts(value: unknown): value is Facts {
   if (!isObject(value)) return false
-  const { created, started, authenticated, idle, own, user, epoch, issued, untold, seen } = value
+  const { created, started, authenticated, idle, own, user, epoch, issued, untold, stored, seen } =
+    value
   return (
     isTime(created) &&
     isTime(started) &&
@@ -181,6 +184,7 @@ function isFacts(value: unknown): value is Facts {
     (epoch === undefined || isTime(epoch)) &&
     (issued === undefined || isTime(issued)) &&
     (untold === undefined || untold === true) &&
+    (stored === undefined || stored === true) &&
     (seen === undefined || isTime(seen))
   )
 }

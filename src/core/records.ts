@@ -159,7 +159,8 @@ export class Records {
   }
 }
 
-function isPending(value: Awaitable<Stored | undefined>): value is PromiseLike<Stored | undefined> {
+/** Whether a store has not answered at once. */
+export function isPending<T>(value: Awaitable<T>): value is PromiseLike<T> {
   return typeof (value as { then?: unknown } | undefined)?.then === 'function'
 }
 

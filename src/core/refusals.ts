@@ -39,10 +39,11 @@ export function cookieTooLarge(size: number, because: string, data: object): Coa
 }
 
 /** What needs somebody to ask, where the clients have the sessions. */
-export function withoutServer(op: string): CoatcheckError {
+export function withoutServer(op: 'list' | 'revoke' | 'revokeUser'): CoatcheckError {
+  const instead = op === 'list' ? '' : ', or the option revocations'
   return new CoatcheckError(
     'ERR_UNSUPPORTED',
-    `${op} needs a store that keeps sessions; here the clients have them.`,
+    `${op} needs a store that keeps sessions${instead}; here the clients have them.`,
     { op },
   )
 }

@@ -33,6 +33,8 @@ export interface SessionMembers<D extends object = Data> {
   reload(callback?: Callback): Promise<void>
   /**
    * Ends the session: record and cookie go, and late requests cannot bring it back. Idempotent.
+   * A session that travels in its token is forgotten by this client only, and copies of the token
+   * live on, unless the option `revocations` is set.
    * @throws `ERR_STORE`; then record and cookie both stay, and it can be tried again
    */
   destroy(callback?: Callback): Promise<void>

@@ -11,6 +11,9 @@ import {
   type Identity,
   type Keeper,
   type MaybeRewrite,
+  type Names,
+  namesOf,
+  notLive,
   type Opened,
   type Renewal,
   type Revoking,
@@ -19,6 +22,7 @@ import {
 } from './keeper.js'
 import { KeyQueue, type Place } from './key-queue.js'
 import { expiryAfter, type LifetimeSettings } from './lifetime.js'
+import { pauseAfter } from './lost-race.js'
 import { Records, type RecordsOptions } from './records.js'
 import { crowded } from './refusals.js'
 import { type Awaitable, can, type Store, type Stored } from './store.js'
@@ -29,7 +33,8 @@ import { type Listing, lookAtAll, revokeAll } from './user-sessions.js'
 /** A commit that loses this many races in a row gives up: `ERR_CONFLICT`. */
 const MAX_TRIES = 40
 
-const HANDLE = /^[A-Za-z0-9_-]{43}$/
+/** What a handle looks like that names a record. */
+export const HANDLE = /^[A-Za-z0-9_-]{43}$/
 
 export interface StoreKeeperOptions extends RecordsOptions {
   /** Newest first, already checked. */
@@ -45,7 +50,6 @@ export interface StoreKeeperOptions extends RecordsOptions {
  * under the hash of the id.
  */
 export class StoreKeeper implements Keeper {
-  readonly travels = false
   readonly capabilities: Capabilities
   #store: Store
   readonly #records: Records
@@ -69,10 +73,15 @@ export class StoreKeeper implements Keeper {
     this.#clock = clock
     this.capabilities = {
       byUser: can(store, 'keysOfUser'),
+      revokeUser: can(store, 'keysOfUser'),
       revoke: true,
       sweep: can(store, 'sweep'),
       atomic: store instanceof CallbackStore ? 'process' : 'everywhere',
     }
+  }
+
+  travels(): boolean {
+    return false
   }
 
   newIdentity(): Identity {
@@ -90,6 +99,7 @@ export class StoreKeeper implements Keeper {
     return this.#records.load(verified.identity, verified.reissue)
   }
 
+  /** The session of a public name as it is now. */
   async look(handle: string): Promise<Opened> {
     if (!HANDLE.test(handle)) return { state: 'gone', handle }
     return this.#records.follow({ id: '', handle })
@@ -103,13 +113,18 @@ export class StoreKeeper implements Keeper {
     return this.#commit(identity.handle, 'create', (still) => this.#insert(identity, draft, still))
   }
 
-  adopt(identity: Identity, draft: Draft): Promise<Held | undefined> {
-    // Before the handler runs: no commit, and it fails as a load does.
-    return this.#records.within('create', async () => {
+  /** @param status of a failure; before the handler runs it is no commit, and fails as a load does */
+  adopt(identity: Identity, draft: Draft, status?: number): Promise<Held | undefined> {
+    const work = async () => {
       const entry = this.#records.entry(draft)
       const created = await this.#store.create(identity.handle, entry)
       return created ? new Held(identity, draft.facts, entry) : undefined
-    })
+    }
+    return this.#records.within('create', work, status)
+  }
+
+  discard(made: Held): Promise<unknown> {
+    return this.destroy(made)
   }
 
   change(held: Held, rewrite: Rewrite): Promise<Written>
@@ -138,7 +153,7 @@ export class StoreKeeper implements Keeper {
         }
         place.note = undefined
         if (result === 'gone') return { state: 'gone' }
-        await this.#pause(attempt)
+        await pauseAfter(attempt, this.#clock)
         const again = await this.#records.load(identity, false, 'commit')
         still()
         if (again.state !== 'live') return notLive(again)
@@ -202,7 +217,7 @@ export class StoreKeeper implements Keeper {
           still()
           if (moved !== 'replaced') return { state: 'gone' }
           renewed = new Held(renewed.identity, draft.facts, entry)
-          await this.#pause(attempt)
+          await pauseAfter(attempt, this.#clock)
         }
         throw crowded(this.#records.name, 'replace', MAX_TRIES)
       })
@@ -255,7 +270,7 @@ export class StoreKeeper implements Keeper {
           return latest
         }
         if (result === 'gone') return undefined
-        await this.#pause(attempt)
+        await pauseAfter(attempt, this.#clock)
         const again = await this.#records.follow(latest.identity)
         still()
         if (again.state !== 'live') return undefined
@@ -263,6 +278,12 @@ export class StoreKeeper implements Keeper {
       }
       throw crowded(this.#records.name, 'replace', MAX_TRIES)
     })
+  }
+
+  async revoke(handle: string): Promise<Names | undefined> {
+    const opened = await this.look(handle)
+    const ended = opened.state === 'live' ? await this.destroy(opened.held) : undefined
+    return ended && namesOf(ended)
   }
 
   async forget(handle: string, ended: Stored): Promise<boolean> {
@@ -375,18 +396,4 @@ export class StoreKeeper implements Keeper {
     this.#inBackground(left)
     return left
   }
-
-  /** Full jitter, a few ms at most: who lost a race tries again soon, but not together. */
-  async #pause(attempt: number): Promise<void> {
-    if (attempt === 0) return
-    const ms = Math.random() * Math.min(2 ** attempt, 32)
-    if (this.#clock.pause !== undefined) await this.#clock.pause(ms)
-    // Not a time the engine knows of, so a test need not move it. A commit that waits is not idle:
-    // this timer may keep the process alive.
-    else await new Promise<void>((resolve) => void setTimeout(resolve, ms))
-  }
-}
-
-function notLive({ state }: Opened): Written {
-  return { state: state === 'superseded' || state === 'corrupt' ? state : 'gone' }
 }

@@ -92,7 +92,7 @@ export class Takeover {
       // Else it has ended since: signed out, or taken over by others and signed out there.
       isOurs = await this.#end(oldId)
     } finally {
-      if (!isOurs) await keeper.destroy(made)
+      if (!isOurs) await keeper.discard(made)
     }
     if (!isOurs) return { opened: { state: 'gone', handle: identity.handle } }
     return { opened: { state: 'live', held: toBeSent(made) }, place, isNew: true }

@@ -1,5 +1,5 @@
 import { Recent } from '../crypto/recent.js'
-import { newId } from '../crypto/session-id.js'
+import { keyOf, newId } from '../crypto/session-id.js'
 import type { Clock } from './clock.js'
 import {
   type Capabilities,
@@ -9,68 +9,116 @@ import {
   type Identity,
   type Keeper,
   type MaybeRewrite,
+  type Names,
+  type NotWritten,
   type Opened,
   type Renewal,
+  type Revoking,
   type Rewrite,
   type Written,
 } from './keeper.js'
 import { expiryAfter, type LifetimeSettings } from './lifetime.js'
-import { encodeRecord } from './record.js'
-import { openedRecord } from './records.js'
+import { decodeRecord, encodeRecord, type Facts } from './record.js'
+import { isPending, openedRecord } from './records.js'
 import { reservedClaim, withoutServer } from './refusals.js'
+import type { Revocations, Standing } from './revocations.js'
+import type { Awaitable } from './store.js'
 import type { TokenStore } from './token-store.js'
 
 export interface TokenKeeperOptions {
   readonly store: TokenStore
   readonly lifetime: LifetimeSettings
   readonly clock: Clock
+  /** undefined: what was given to a client can be taken back from nobody. */
+  readonly revocations?: Revocations | undefined
+}
+
+/** What is in a token, before anybody is asked whether it was revoked. */
+export type Unsealed =
+  | Opened
+  /** The session is in a store. */
+  | {
+      readonly state: 'elsewhere'
+      readonly identity: Identity
+      readonly facts: Facts
+      readonly reissue: boolean
+    }
+
+/** A write that may go on: what it makes, and of what. */
+export interface Prepared {
+  readonly state: 'prepared'
+  readonly latest: Held
+  readonly draft: Draft
 }
 
 /** Sessions whose end was told of: twice this many handles. */
 const REMEMBERED_ENDS = 1_000
 
+const STORED = '"stored":true'
+
 /**
- * A keeper without a store: the record travels in the token. Nothing is waited for, nothing is
- * shared between requests, and what was given to a client can be taken back from nobody.
+ * A keeper without sessions: the record travels in the token. Only what was revoked is on the
+ * server, if anything is; nothing else is waited for, or shared between requests.
  */
 export class TokenKeeper implements Keeper {
-  readonly travels = true
-  readonly capabilities: Capabilities = {
-    byUser: false,
-    revoke: false,
-    sweep: false,
-    atomic: 'none',
-  }
+  readonly capabilities: Capabilities
   readonly #store: TokenStore
   readonly #lifetime: LifetimeSettings
   readonly #clock: Clock
+  readonly #revocations: Revocations | undefined
   readonly #forgotten = new Recent<true>(REMEMBERED_ENDS)
   /** The newest state of a session in the request that has it. */
   readonly #latest = new WeakMap<Identity, Held>()
 
-  constructor({ store, lifetime, clock }: TokenKeeperOptions) {
+  constructor({ store, lifetime, clock, revocations }: TokenKeeperOptions) {
     this.#store = store
     this.#lifetime = lifetime
     this.#clock = clock
+    this.#revocations = revocations
+    this.capabilities = {
+      byUser: false,
+      revokeUser: revocations !== undefined,
+      revoke: revocations !== undefined,
+      sweep: revocations?.canSweep === true,
+      atomic: 'none',
+    }
+  }
+
+  travels(): boolean {
+    return true
   }
 
   newIdentity(): Identity {
-    return { id: '', handle: newId() }
+    // No secret, but of the shape that keys of stores have: the session may have to go into one.
+    return { id: '', handle: keyOf(newId()) }
   }
 
-  token({ identity, stored }: Held, audience: string): string {
+  token({ identity, stored }: Pick<Held, 'identity' | 'stored'>, audience: string): string {
     const { text, expiresAt } = stored
     const at = { now: this.#clock.now(), audience }
     return this.#store.seal({ handle: identity.handle, text, expiresAt }, at)
   }
 
-  open(token: string, audience: string): Opened {
+  open(token: string, audience: string): Awaitable<Opened> {
+    const found = this.unseal(token, audience)
+    if (found.state === 'live') return this.admit(found.held)
+    // There is no store that it could lead to.
+    if (found.state === 'elsewhere') return { state: 'gone', handle: found.identity.handle }
+    return found
+  }
+
+  unseal(token: string, audience: string): Unsealed {
     const now = this.#clock.now()
     const opened = this.#store.open(token, { now, audience })
     if ('rejected' in opened) return { state: 'rejected', reason: opened.rejected }
     const { handle, text, expiresAt } = opened.sealed
     const identity = { id: '', handle }
     const stored = { text, expiresAt }
+    const elsewhere = text.includes(STORED) ? factsOfStored(text) : undefined
+    // Its clocks are those of the record.
+    if (elsewhere !== undefined) {
+      return { state: 'elsewhere', identity, facts: elsewhere, reissue: opened.reissue }
+    }
     const found = openedRecord(identity, opened.reissue, stored, this.#lifetime, now)
     // There is no record that could be looked at: such a token is as good as any other junk.
     if (found.state === 'corrupt') return { state: 'rejected', reason: 'format' }
@@ -86,31 +134,41 @@ export class TokenKeeper implements Keeper {
     return found
   }
 
-  async look(handle: string): Promise<Opened> {
-    return { state: 'gone', handle }
+  /** A session that came in a good token, unless it was revoked. */
+  admit(held: Held): Awaitable<Opened> {
+    const opened: Opened = { state: 'live', held }
+    const standing = this.#revocations?.standing(held)
+    if (standing === undefined) return opened
+    return isPending(standing)
+      ? standing.then((answer) => asOpened(opened, answer))
+      : asOpened(opened, standing)
   }
 
   /** What the request carried, or has made of it. */
   async reload(identity: Identity): Promise<Opened> {
     const held = this.#latest.get(identity)
-    return held === undefined ? { state: 'gone', handle: identity.handle } : { state: 'live', held }
+    return held === undefined ? { state: 'gone', handle: identity.handle } : this.admit(held)
   }
 
   async create(identity: Identity, draft: Draft): Promise<Held> {
-    return this.#keep(identity, draft)
+    return this.keep(identity, await this.noted(draft))
   }
 
   async adopt(identity: Identity, draft: Draft): Promise<Held | undefined> {
-    return this.#keep(identity, draft)
+    // Who was here before, and has ended, may come again with what this is made of.
+    const opened = await this.admit(this.made(identity, draft))
+    return opened.state === 'live' ? this.create(identity, draft) : undefined
   }
+
+  /** No client was told of it. */
+  async discard(): Promise<void> {}
 
   change(held: Held, rewrite: Rewrite): Promise<Written>
   change(held: Held, rewrite: MaybeRewrite): Promise<Written | Declined>
   async change(held: Held, rewrite: MaybeRewrite): Promise<Written | Declined> {
-    const latest = this.#latest.get(held.identity) ?? held
-    const draft = rewrite(latest)
-    if (draft === undefined) return { state: 'declined', latest }
-    return { state: 'stored', held: this.#keep(held.identity, draft) }
+    const prepared = await this.prepare(held, rewrite)
+    if (prepared.state !== 'prepared') return prepared
+    return { state: 'stored', held: this.keep(held.identity, prepared.draft) }
   }
 
   renew(held: Held, identity: Identity, remake: Rewrite, how: Renewal): Promise<Written>
@@ -120,11 +178,61 @@ export class TokenKeeper implements Keeper {
     remake: MaybeRewrite,
     how: Renewal,
   ): Promise<Written | Declined>
-  async renew(held: Held, identity: Identity, remake: MaybeRewrite): Promise<Written | Declined> {
+  async renew(
+    held: Held,
+    identity: Identity,
+    remake: MaybeRewrite,
+    how: Renewal,
+  ): Promise<Written | Declined> {
+    const prepared = await this.prepare(held, remake, 'renewal')
+    if (prepared.state !== 'prepared') return prepared
+    const objection = await this.supersede(prepared.latest, identity, how)
+    if (objection !== undefined) return objection
+    return { state: 'stored', held: this.keep(identity, prepared.draft) }
+  }
+
+  /**
+   * What a write makes of the newest state. A late one of a session that was revoked meanwhile would
+   * only put a dead token in the place of a live one.
+   */
+  async prepare(
+    held: Held,
+    rewrite: MaybeRewrite,
+    isRenewal?: 'renewal',
+  ): Promise<Prepared | NotWritten | Declined> {
     const latest = this.#latest.get(held.identity) ?? held
-    const draft = remake(latest)
+    const draft = rewrite(latest)
     if (draft === undefined) return { state: 'declined', latest }
-    return { state: 'stored', held: this.#keep(identity, draft) }
+    // A renewal is listed, and finds out by that whether somebody was faster.
+    const asking = isRenewal === undefined ? {} : ({ fresh: true, byHandle: false } as const)
+    const standing = await this.#revocations?.standing(latest, { ...asking, during: 'commit' })
+    if (standing !== undefined && standing.state !== 'live') return { state: standing.state }
+    return { state: 'prepared', latest, draft: await this.noted(draft, latest, standing?.epoch) }
+  }
+
+  /** A draft with the epoch of its user, where epochs are kept. */
+  async noted(draft: Draft, before?: Held, known?: number): Promise<Draft> {
+    const revocations = this.#revocations
+    const { user } = draft.facts
+    if (revocations === undefined || user === undefined) return draft
+    if (user === before?.facts.user) return withEpoch(draft, known ?? 0)
+    // It becomes this user's now: one that was raised a moment ago must not end it.
+    const kept = await revocations.epochOf(user, { fresh: true, during: 'commit' })
+    return withEpoch(draft, kept?.epoch ?? 0)
+  }
+
+  /** Ends a session that goes on under another name. undefined: done. */
+  async supersede(
+    { identity: { handle }, facts }: Held,
+    next: Identity,
+    { linked }: Renewal,
+  ): Promise<NotWritten | undefined> {
+    const isLinked = typeof linked === 'function' ? linked() : linked
+    const renewal = { next: isLinked ? next.handle : undefined }
+    const isFirst = await this.#revocations?.list(handle, facts, renewal)
+    if (isFirst !== false) return undefined
+    const { state } = await this.#revocations!.whyListed(handle)
+    return { state }
   }
 
   /** The next token says it: see `lifetime.isHalfSpent`. */
@@ -132,9 +240,21 @@ export class TokenKeeper implements Keeper {
     return true
   }
 
-  /** Forgotten by the client that is told so. */
+  /** Without `revocations` it is forgotten by the client that is told so, and by nobody else. */
   async destroy(held: Held): Promise<Held | undefined> {
-    return held
+    if (this.#revocations === undefined) return held
+    const { identity, facts, stored } = held
+    const ended = await this.#revocations.end(identity.handle, facts)
+    if (ended === undefined) return undefined
+    if (ended === identity.handle) return held
+    return new Held({ id: '', handle: ended }, facts, stored)
+  }
+
+  /** Nobody knows whether there is such a session: undefined if it had been ended before. */
+  async revoke(handle: string): Promise<Names | undefined> {
+    const isName = typeof handle === 'string' && handle !== ''
+    const id = isName ? await this.#revocations?.end(handle) : undefined
+    return id === undefined ? undefined : { id }
   }
 
   /** The client keeps it, and comes with it again: told once. */
@@ -148,25 +268,53 @@ export class TokenKeeper implements Keeper {
     throw withoutServer('list')
   }
 
-  async revokeUser(): Promise<number> {
-    throw withoutServer('revokeUser')
-  }
-
-  async sweep(): Promise<number> {
+  /** Nobody can count what the clients have. */
+  async revokeUser(user: string, { except, renewing }: Revoking): Promise<number> {
+    if (this.#revocations === undefined) throw withoutServer('revokeUser')
+    const spared = new Set(except)
+    for (const [next, present] of renewing) if (spared.has(present)) spared.add(next)
+    await this.#revocations.endAllOf(user, [...spared])
     return 0
   }
 
-  async close(): Promise<void> {}
+  async sweep(limit: number | undefined): Promise<number> {
+    return (await this.#revocations?.sweep(limit)) ?? 0
+  }
 
-  #keep(identity: Identity, { facts, entries }: Draft): Held {
+  async close(): Promise<void> {
+    await this.#revocations?.close()
+  }
+
+  /** A session as it would travel. */
+  made(identity: Identity, { facts, entries }: Draft): Held {
     const { reserved } = this.#store
     for (const key of entries.keys()) if (reserved?.has(key)) throw reservedClaim(key)
-    const stored = {
-      text: encodeRecord(facts, entries),
-      expiresAt: expiryAfter(facts, this.#lifetime, this.#clock.now()),
-    }
-    const held = new Held(identity, facts, stored)
+    const text = encodeRecord(facts, entries)
+    const expiresAt = expiryAfter(facts, this.#lifetime, this.#clock.now())
+    return new Held(identity, facts, { text, expiresAt })
+  }
+
+  /** The session is this from now on. */
+  keep(identity: Identity, draft: Draft): Held {
+    const held = this.made(identity, draft)
     this.#latest.set(identity, held)
     return held
   }
+}
+
+function asOpened(live: Extract<Opened, { state: 'live' }>, standing: Standing): Opened {
+  if (standing.state === 'live') return live
+  const { handle } = live.held.identity
+  return standing.state === 'gone' ? { state: 'gone', handle } : { ...standing, handle }
+}
+
+function withEpoch({ facts, entries }: Draft, epoch: number): Draft {
+  return { facts: { ...facts, epoch }, entries }
+}
+
+/** Of the text of a token that only leads to a store; undefined: it is a whole session. */
+function factsOfStored(text: string): Facts | undefined {
+  const decoded = decodeRecord(text)
+  if (decoded.kind !== 'record' || decoded.record.facts.stored !== true) return undefined
+  return decoded.record.facts
 }

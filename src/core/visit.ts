@@ -149,7 +149,7 @@ export class Visit implements SessionHost {
       this.#refuseReadOnly()
       const { state } = this
       if (state.destroyed || state.stored === 'ended') throw gone('update')
-      if (this.#tools.keeper.travels) this.#refuseTooLate()
+      if (state.held !== undefined && this.#tools.keeper.travels(state.held)) this.#refuseTooLate()
       // What needs a cookie comes first, so that the update is one of the session that goes on.
       if (state.asked !== 'nothing' || state.authenticated || state.lifetimeChanged) {
         await this.#commitNow('handler')

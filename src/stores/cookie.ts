@@ -31,8 +31,8 @@ const LEEWAY = 60_000
  * `{"aud":…,"iat":…,"exp":…,"jti":…,"record":{…}}`: the name of the cookie, two times in ms since the
  * epoch, the handle, and the record. Its key is derived from the newest secret by HKDF-SHA-256.
  *
- * Whoever has a copy of a cookie has that session until its time is over: a sign-out forgets it on
- * the one client that asked.
+ * Whoever has a copy of a cookie has that session until its time is over: without the option
+ * `revocations` a sign-out forgets it on the one client that asked.
  */
 export class CookieStore implements TokenStore {
   readonly #jwe: Jwe

@@ -34,8 +34,8 @@ const LEEWAY = 60_000
  * early), `jti` (the handle), `iss` if set, and `coatcheck` (when the session began, and its idle
  * time): these names cannot be keys of data.
  *
- * Whoever has a copy of a token has that session until its time is over: a sign-out forgets it on
- * the one client that asked.
+ * Whoever has a copy of a token has that session until its time is over: without the option
+ * `revocations` a sign-out forgets it on the one client that asked.
  */
 export class JwtStore implements TokenStore {
   readonly reserved: ReadonlySet<string> = RESERVED
@@ -178,9 +178,14 @@ function flat(noted: unknown): object {
   )
 }
 
-/** A token of another maker notes nothing: it began when it was made, and is to live that long. */
+/**
+ * A token of another maker notes nothing: it began when it was made, and is to live that long. Who
+ * ends the sessions of its user later ends it too, and earlier by more than clocks may differ, not.
+ */
 function factsOf(iat: number, exp: number): Facts {
-  return { created: iat * 1000, started: iat * 1000, idle: Math.max(1, exp - iat) * 1000 }
+  const made = iat * 1000
+  const epoch = Math.max(0, made - LEEWAY)
+  return { created: made, started: made, idle: Math.max(1, exp - iat) * 1000, epoch }
 }
 
 /** One object of the members of two, as texts. */

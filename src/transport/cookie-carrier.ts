@@ -91,7 +91,7 @@ export class CookieCarrier<Data extends object> implements Carrier {
     const lineOf = (name: string, value: string) =>
       setLine(this.#attributes, { ...form, name }, value, life, now)
     const { lines, size } = linesFor(form.name, token, chunks, lineOf)
-    if (this.#manager.keeper.travels) this.#checkSize(size, held)
+    if (this.#manager.keeper.travels(held)) this.#checkSize(size, held)
     return lines
   }
 

@@ -50,7 +50,14 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'open-requests.ts': ['core/clock.ts', 'core/time-limit.ts'],
   'sweep-loop.ts': ['core/clock.ts', 'core/time-limit.ts', 'errors.ts'],
-  'manager.ts': [...ENGINE, 'types of options.ts', 'open-requests.ts', 'sweep-loop.ts'],
+  'keeper-from.ts': [...ENGINE, 'types of options.ts'],
+  'manager.ts': [
+    ...ENGINE,
+    'types of options.ts',
+    'keeper-from.ts',
+    'open-requests.ts',
+    'sweep-loop.ts',
+  ],
   'explanation.ts': ['types of http/secure-request.ts'],
   transport: [...ENGINE, 'kind.ts', 'types of manager.ts', 'types of explanation.ts'],
   'request-session.ts': [

@@ -13,6 +13,7 @@ import type { Mutation } from './mutation.js'
 import { oldStores } from './old-stores.js'
 import { operation } from './operation.js'
 import { responses } from './responses.js'
+import { revocations } from './revocations.js'
 import { stores } from './stores.js'
 import { tokens } from './tokens.js'
 
@@ -33,6 +34,7 @@ export const mutations: readonly Mutation[] = [
   ...responses,
   ...expiry,
   ...failure,
+  ...revocations,
   ...stores,
   ...tokens,
 ]

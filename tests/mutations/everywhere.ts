@@ -201,7 +201,7 @@ export const everywhere: readonly Mutation[] = [
     rule: 'B53',
     without: 'the destroy event of a revoke',
     file: 'src/manager.ts',
-    find: "if (ended !== undefined) this.emit('destroy', { ...namesOf(ended), reason: 'revoked' })",
+    find: "if (ended !== undefined) this.emit('destroy', { ...ended, reason: 'revoked' })",
     put: '',
     test: SOCKETS,
     named: 'the destroy event tells at once',

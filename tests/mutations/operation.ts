@@ -784,7 +784,7 @@ export const operation: readonly Mutation[] = [
   {
     rule: 'B56',
     without: 'a pause that keeps the process alive',
-    file: 'src/core/store-keeper.ts',
+    file: 'src/core/lost-race.ts',
     find: 'void setTimeout(resolve, ms))',
     put: 'void setTimeout(resolve, ms).unref())',
     test: 'tests/operation/exit.test.ts',

@@ -194,6 +194,7 @@ describe.each(Object.keys(packages))('%s as the store', (name) => {
     const { sessions } = await appOn(open())
     expect(sessions.capabilities).toEqual({
       byUser: false,
+      revokeUser: false,
       revoke: true,
       sweep: false,
       atomic: 'process',

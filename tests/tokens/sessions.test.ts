@@ -183,6 +183,7 @@ describe.each(kinds)('a session in its own cookie: $name', ({ make }) => {
     const { sessions } = await appWith(make())
     expect(sessions.capabilities).toEqual({
       byUser: false,
+      revokeUser: false,
       revoke: false,
       sweep: false,
       atomic: 'none',

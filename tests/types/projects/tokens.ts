@@ -21,6 +21,11 @@ session({ store: new CookieStore(ofCookies) })
 session({ store: new JwtStore(ofJwts), idleTimeout: false, cookie: { name: '__Host-sid' } })
 session<Data>({ store: new CookieStore({ keys: [secret] }), user: (data) => data.userId })
 
+const beside = { revocations: new MemoryStore(), overflow: new MemoryStore() }
+session({ store: new CookieStore(ofCookies), ...beside })
+
+// @ts-expect-error TS2353: only for sessions that travel in their tokens
+session({ secret, store: new MemoryStore(), overflow: new MemoryStore() })
 // @ts-expect-error TS2345: a token store has keys of its own
 session({ store: new CookieStore({ keys: secret }), secret })
 // @ts-expect-error TS2345: a token store has keys of its own
