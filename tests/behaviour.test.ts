@@ -66,7 +66,7 @@ describe('the promises of docs/behaviour.md', () => {
       Array.from({ length: last - first + 1 }, (_, i) => first + i)
     // Left out: 36, 38, 40 to 45: large sessions and revocation at the client, and the stores with
     // servers.
-    const built = [...from(1, 35), 37, 39, ...from(46, 57)]
+    const built = [...from(1, 39), ...from(46, 57)]
     expect([...new Set(all.map(({ rule }) => rule))]).toEqual(built.map((number) => `B${number}`))
   })
 })
