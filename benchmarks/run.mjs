@@ -3,10 +3,11 @@
 // all sides met the same machine.
 //
 //   npm run bench [-- --rounds 60 --requests 600]
+//   npm run bench -- redis [--rounds 20 --requests 1000 --hop 1]    see stores.ts
 //
 // With --baseline <folder> the build of another commit runs beside them, in the same run: the folder
 // is a clone with its own dist (git clone, git checkout, npm install, npm run build).
-import { fork } from 'node:child_process'
+import { fork, spawnSync } from 'node:child_process'
 import { Agent, request } from 'node:http'
 import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -14,15 +15,21 @@ import { performance } from 'node:perf_hooks'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const { values } = parseArgs({
+const {
+  values,
+  positionals: [store],
+} = parseArgs({
   options: {
-    rounds: { type: 'string', default: '60' },
-    requests: { type: 'string', default: '600' },
+    rounds: { type: 'string' },
+    requests: { type: 'string' },
     baseline: { type: 'string' },
+    hop: { type: 'string' },
   },
+  allowPositionals: true,
 })
-const rounds = Number(values.rounds)
-const requests = Number(values.requests)
+if (store !== undefined) process.exit(benchStore())
+const rounds = Number(values.rounds ?? 60)
+const requests = Number(values.requests ?? 600)
 const CONCURRENCY = 8
 const GROUP = 10
 const baseline =
@@ -31,6 +38,16 @@ const baseline =
     : pathToFileURL(join(resolve(values.baseline), 'dist/esm/index.js')).href
 const SIDES = ['bare', 'coatcheck', 'drop-in', 'express-session', ...(baseline ? ['baseline'] : [])]
 const CASES = ['read', 'write', 'anonymous']
+
+/** The stores need the servers of the tests, which are TypeScript. */
+function benchStore() {
+  const script = fileURLToPath(new URL('../scripts/run-typescript.mjs', import.meta.url))
+  const given = Object.entries({ store, ...values })
+  const env = given.map(([name, value]) => [`BENCH_${name.toUpperCase()}`, value])
+  const args = [script, 'benchmarks/stores.ts', 'benchmarks/store-server.ts']
+  const options = { env: { ...process.env, ...Object.fromEntries(env) }, stdio: 'inherit' }
+  return spawnSync(process.execPath, args, options).status ?? 1
+}
 
 function reply(child) {
   return new Promise((resolve) => child.once('message', resolve))

@@ -76,18 +76,35 @@ const VISITS: readonly VisitPlan[] = [
   },
 ]
 
-/** Processes with express-session and with the drop-in serve the same visitors. */
-export function oldStoreTurns(kind: OldStoreKind): void {
+/** What the drop-in works with on the records of an old store, in place of that. */
+export interface Successor {
+  readonly name: string
+  open(records: OldRecords): Promise<{ readonly store: object; close(): Promise<void> }>
+}
+
+/**
+ * Processes with express-session and with the drop-in serve the same visitors: both with the old
+ * store, or the drop-in with its successor.
+ */
+export function oldStoreTurns(kind: OldStoreKind, successor?: Successor): void {
   const isHere = kind.server === undefined || hasServer(kind.server)
-  describe.skipIf(!isHere)(`${kind.name}, used in turns`, () => {
+  const title = successor ? `${kind.name} and ${successor.name}` : kind.name
+  describe.skipIf(!isHere)(`${title}, used in turns`, () => {
     let records: OldRecords
+    let ours: Awaited<ReturnType<Successor['open']>> | undefined
     beforeAll(async () => {
       records = await kind.open()
+      ours = await successor?.open(records)
     })
-    afterAll(() => records?.close())
+    afterAll(async () => {
+      await ours?.close()
+      await records?.close()
+    })
 
-    const start = (implementation: Implementation, options: object = {}) =>
-      oldApp(implementation, records.store(implementation.session), options)
+    const start = (implementation: Implementation, options: object = {}) => {
+      const theirs = implementation === real ? undefined : ours?.store
+      return oldApp(implementation, theirs ?? records.store(implementation.session), options)
+    }
 
     for (const { name, requests, options } of VISITS) {
       it(`${name}: in any order nobody can tell who answers`, async () => {

@@ -22,6 +22,7 @@ const connectMemcached = (
     const server = await memcached.start()
     const stores: MemcachedStore[] = []
     return {
+      server,
       store(session) {
         const Store = require('connect-memcached')(session)
         const store: MemcachedStore = new Store({ hosts: server.url, ...options })

@@ -23,6 +23,7 @@ const connectMongo = (
     const client = await MongoClient.connect(server.url)
     const kept = client.db().collection<Kept>('sessions')
     return {
+      server,
       store: () => MongoStore.create({ client, ...options }),
       async textOf(id) {
         const session = (await kept.findOne({ _id: id }))?.session

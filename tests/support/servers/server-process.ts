@@ -1,8 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { chownSync, mkdtempSync, rmSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../ports.js'
 import type { RunningServer } from './server.js'
 
 export interface ServerProgram {
@@ -16,6 +17,8 @@ export interface ServerProgram {
   readonly url: (port: number) => string
   /** What it says once it answers questions; without this, a connection is taken for it. */
   readonly ready?: RegExp
+  /** What lies so far above its port is its too. */
+  readonly alsoPort?: number
   /** The signal after which it is gone at once, as after a crash. @default 'SIGKILL' */
   readonly crash?: NodeJS.Signals
 }
@@ -60,7 +63,8 @@ export async function startProgram(program: ServerProgram): Promise<RunningServe
   if (owner !== undefined) chownSync(folder, owner.uid, owner.gid)
   try {
     program.prepare?.(folder, (name, args) => void run(name, args, { ...owner, cwd: folder }))
-    let port = await freePort()
+    const pick = () => freePort({ also: program.alsoPort ?? 0 })
+    let port = await pick()
     let started: Started | undefined
     // Between the look for a free port and the start, somebody else may have taken it.
     for (let tries = 1; started === undefined; tries++) {
@@ -68,7 +72,7 @@ export async function startProgram(program: ServerProgram): Promise<RunningServe
         started = await launch(program, { folder, port }, owner)
       } catch (error) {
         if (tries === 3) throw error
-        port = await freePort()
+        port = await pick()
       }
     }
     return running(program, { folder, port }, owner, started)
@@ -158,14 +162,6 @@ function ownerOf(user: string | undefined): Owner | undefined {
 /** Throws with what it said, if it fails. */
 function run(name: string, args: readonly string[], options: object): string {
   return execFileSync(name, args, { ...options, stdio: 'pipe', encoding: 'utf8' })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 function accepts(port: number): Promise<boolean> {

@@ -19,15 +19,15 @@ export interface RunningServer {
 }
 
 /** A kind of server that tests can have. */
-export interface ServerKind {
+export interface ServerKind<Running extends RunningServer = RunningServer> {
   readonly name: string
   /** The Debian packages without which there is none. */
   missing(): readonly string[]
-  start(): Promise<RunningServer>
+  start(): Promise<Running>
 }
 
 /** Whether there is a server of this kind. In CI there must be. */
-export function hasServer(kind: ServerKind): boolean {
+export function hasServer(kind: Pick<ServerKind, 'name' | 'missing'>): boolean {
   const missing = kind.missing()
   if (missing.length === 0) return true
   const reason = `no ${kind.name} on this machine: its tests`
