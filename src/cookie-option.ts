@@ -1,5 +1,6 @@
 import { OptionError } from './errors.js'
-import { type CookieAttributes, PREFIXED } from './http/session-cookie.js'
+import { BEARER_AUDIENCE } from './http/bearer.js'
+import { audienceOf, type CookieAttributes, PREFIXED } from './http/session-cookie.js'
 import { kind } from './kind.js'
 import { oneOf, optional, refuseUnknown } from './option-checks.js'
 
@@ -121,6 +122,11 @@ export function cookieFrom(options: CookieOptions): CookieAttributes {
   )
   matches('cookie.domain', domain, DOMAIN, 'a host name')
   refuseImpossible(attributes)
+  if (audienceOf(attributes) === BEARER_AUDIENCE) {
+    throw new OptionError(
+      `cookie.name '${name}' is what tokens of bearer() are for, which would be as good in this cookie.`,
+    )
+  }
   return attributes
 }
 

@@ -3,7 +3,7 @@ import { OverflowKeeper } from './core/overflow-keeper.js'
 import { Revocations } from './core/revocations.js'
 import type { Store } from './core/store.js'
 import { StoreKeeper, type StoreKeeperOptions } from './core/store-keeper.js'
-import { TokenKeeper } from './core/token-keeper.js'
+import { TokenKeeper, type TokenKeeperOptions } from './core/token-keeper.js'
 import { BEARER_AUDIENCE } from './http/bearer.js'
 import { audienceOf } from './http/session-cookie.js'
 import type { Settings } from './options.js'
@@ -17,16 +17,17 @@ const LONGEST_TOKEN = 4096 - RESERVE
 /** And than this in all of them: Node takes 16 KB of headers, and requests have others. */
 const MOST_OF_A_REQUEST = 12_288
 
-type Watchers = Pick<StoreKeeperOptions, 'inBackground' | 'onError'>
+type Watchers = Pick<StoreKeeperOptions, 'inBackground' | 'onError'> &
+  Required<Pick<TokenKeeperOptions, 'endOthers'>>
 
 /** The keeper that these settings ask for. */
-export function keeperFrom(settings: Settings, watchers: Watchers): Keeper {
+export function keeperFrom(settings: Settings, { endOthers, ...watchers }: Watchers): Keeper {
   const { store, secrets, lifetime, storeTimeout, clock } = settings
   const shared = { lifetime, storeTimeout, clock }
   if (!('seal' in store)) return new StoreKeeper({ ...shared, ...watchers, store, secrets })
   const revocations =
     settings.revocations && new Revocations({ ...shared, store: settings.revocations })
-  const tokens = new TokenKeeper({ store, lifetime, clock, revocations })
+  const tokens = new TokenKeeper({ store, lifetime, clock, revocations, endOthers })
   const { overflow } = settings
   if (overflow === undefined) return tokens
   return new OverflowKeeper({

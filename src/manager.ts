@@ -78,6 +78,7 @@ export class Manager<Data extends object = Record<string, unknown>> {
     this.keeper = keeperFrom(settings, {
       inBackground: (work) => void this.inBackground(work),
       onError: (error) => this.emit('error', { error }),
+      endOthers: async (identity) => this.takeover?.endLeft(identity),
     })
     this.tools = {
       keeper: this.keeper,

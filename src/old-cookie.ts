@@ -9,7 +9,7 @@ import {
   type ReceivedToken,
 } from './http/session-cookie.js'
 import type { Manager } from './manager.js'
-import { oldPairs, pairTexts } from './old-pair.js'
+import { MOST_VALUES, oldPairs, pairTexts } from './old-pair.js'
 import { type Found, NOTHING_FOUND, openAll } from './open-tokens.js'
 
 /** A visitor with more cookies of one name than this has too many. */
@@ -90,7 +90,7 @@ async function openOldIds<Data extends object>(
 ): Promise<Found> {
   let { start, rejected } = found
   const ids = new Set<string>()
-  for (const value of valuesIn(header, from.name)) {
+  for (const value of valuesIn(header, from.name).slice(0, MOST_VALUES)) {
     const verified = from.idIn(value)
     if (typeof verified === 'object') ids.add(verified.id)
     else {

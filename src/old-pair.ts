@@ -2,6 +2,9 @@ import { SealedSessions } from './crypto/sealed-session.js'
 import type { CookieSessionSettings } from './from-option.js'
 import { cookieValues, type OldCookie } from './http/session-cookie.js'
 
+/** Values that are looked at: of the many that fit into a header each would cost some signatures. */
+export const MOST_VALUES = 20
+
 /** Signatures that are tried for one value: a stale one may stand before the good one. */
 const MOST_SIGNATURES = 4
 
@@ -26,7 +29,7 @@ export function pairTexts(header: string, from: CookieSessionSettings, now: numb
   const rejected: ('format' | 'signature' | 'unknown')[] = []
   if (now >= from.until) return { texts, rejected }
   const signatures = [...cookieValues(header, `${from.name}.sig`)].slice(0, MOST_SIGNATURES)
-  for (const value of cookieValues(header, from.name)) {
+  for (const value of [...cookieValues(header, from.name)].slice(0, MOST_VALUES)) {
     if (SealedSessions.isOne(value)) {
       const opened = from.encryption?.sessions.open(value, { audience: from.name, now })
       if (opened === undefined) continue

@@ -163,9 +163,9 @@ export function settingsFrom<Data extends object>(
   const bearer = transportFrom(options.transport)
   const store = tokens ?? storeFrom(options.store, { clock, patience: storeTimeout })
   const from = fromOption(options.from, options.store ?? store)
-  if (bearer !== undefined && from?.cookieSession !== undefined) {
+  if (bearer !== undefined && from !== undefined) {
     throw new OptionError(
-      'The option from.cookieSession does not go with transport: nothing would delete the old cookies.',
+      'The option from does not go with transport: it reads cookies, which other sites can have sent.',
     )
   }
   return {

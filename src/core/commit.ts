@@ -6,13 +6,13 @@ import type { StaleReason } from './events.js'
 import {
   type Declined,
   type Draft,
-  type Held,
+  Held,
   type Identity,
   type MaybeRewrite,
   namesOf,
   type Written,
 } from './keeper.js'
-import { cookieIsAgeing, isHalfSpent } from './lifetime.js'
+import { cookieIsAgeing, expiryAfter, isHalfSpent } from './lifetime.js'
 import { gone, readOnly, strictConflict, tooLate } from './refusals.js'
 import type { CookieClosed, SessionState } from './session-state.js'
 import { type UserChange, userChange, whoIs } from './user.js'
@@ -173,8 +173,17 @@ export class Commit {
     if (held.identity.handle !== loaded.identity.handle) return false
     const isChanged = loaded.facts.own !== held.facts.own
     const isDue = this.#isOwed(loaded) || isChanged || this.#isAgeing(held)
-    if (isDue) this.cookie = { action: 'set', held }
+    if (isDue) this.cookie = { action: 'set', held: this.#used(held) }
     return isDue
+  }
+
+  /** Until when a session lives that travels, its token says: there is no store to be told. */
+  #used(held: Held): Held {
+    const { keeper, lifetime, clock } = this.#tools
+    if (!keeper.travels(held)) return held
+    const { identity, facts, stored, reissue } = held
+    const expiresAt = expiryAfter(facts, lifetime, clock.now())
+    return new Held(identity, facts, { ...stored, expiresAt }, reissue)
   }
 
   /** By an older secret, or because its lifetime was changed where no cookie could be sent. */

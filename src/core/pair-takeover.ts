@@ -1,7 +1,6 @@
-import { hasCode } from '../errors.js'
 import type { Keeper, Opened } from './keeper.js'
 import { isObject } from './old-records.js'
-import { type TakenSettings, takenDraft, toBeSent } from './taken.js'
+import { adopted, type TakenSettings, takenDraft, toBeSent } from './taken.js'
 
 export interface PairTakeoverOptions extends TakenSettings {
   readonly keeper: Keeper
@@ -31,18 +30,12 @@ export class PairTakeover {
     if (data !== undefined && Object.keys(data).length === 0) return undefined
     const draft = data && takenDraft({ data, life: undefined }, this.#options)
     const { handle } = identity
-    if (draft === undefined) return { state: 'corrupt', handle, reason: 'unreadable' }
-    try {
-      const made = await keeper.adopt(identity, draft)
-      if (made === undefined) return { state: 'gone', handle }
-      return { state: 'live', held: toBeSent(made) }
-    } catch (error) {
-      // A key that has another meaning in the tokens of the store: it would fail each request.
-      if (hasCode(error, 'ERR_RESERVED_KEY')) {
-        return { state: 'corrupt', handle, reason: 'unreadable' }
-      }
-      throw error
+    const made = draft && (await adopted(keeper, identity, draft))
+    if (draft === undefined || made === 'unreadable') {
+      return { state: 'corrupt', handle, reason: 'unreadable' }
     }
+    if (made === undefined) return { state: 'gone', handle }
+    return { state: 'live', held: toBeSent(made) }
   }
 }
 

@@ -1,7 +1,8 @@
+import { hasCode } from '../errors.js'
 import { NO_CHANGES } from './changes.js'
 import type { Clock } from './clock.js'
 import { draftOf } from './draft.js'
-import { type Draft, Held } from './keeper.js'
+import { type Draft, Held, type Identity, type Keeper } from './keeper.js'
 import type { LifetimeSettings } from './lifetime.js'
 import type { OldSession } from './old-records.js'
 import { decodeRecord, encodeRecord } from './record.js'
@@ -35,6 +36,21 @@ export function takenDraft(
   const { authenticated, ...known } = facts
   const text = encodeRecord(known, draft.entries)
   return decodeRecord(text).kind === 'record' ? { ...draft, facts: known } : undefined
+}
+
+/** What `keeper.adopt` gives; or its tokens have another meaning for one of the keys. */
+export async function adopted(
+  keeper: Keeper,
+  identity: Identity,
+  draft: Draft,
+): Promise<Held | 'unreadable' | undefined> {
+  try {
+    return await keeper.adopt(identity, draft)
+  } catch (error) {
+    // It would fail each request of that visitor.
+    if (hasCode(error, 'ERR_RESERVED_KEY')) return 'unreadable'
+    throw error
+  }
 }
 
 /** The client has the old cookie, and is to get the new one. */

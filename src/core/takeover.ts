@@ -5,7 +5,7 @@ import type { Draft, Held, Identity, Keeper, Opened } from './keeper.js'
 import { KeyQueue } from './key-queue.js'
 import type { OldCookiePlace, OldRecords } from './old-records.js'
 import { unanswered } from './refusals.js'
-import { type TakenSettings, takenDraft, toBeSent } from './taken.js'
+import { adopted, type TakenSettings, takenDraft, toBeSent } from './taken.js'
 import { type StillWanted, withinLimit } from './time-limit.js'
 
 export interface TakeoverOptions extends TakenSettings {
@@ -33,10 +33,16 @@ const SURELY_ENDED = 10_000
  * The new id is computed from the old one. So requests that come with the same old cookie at the
  * same moment, on any node, meet in one session, and so does a browser that never got the answer
  * with its new cookie.
+ *
+ * Where sessions travel in their tokens, nothing on the server could lead such a browser on. There
+ * the old record stays: each request that brings the old cookie is given the same session, and the
+ * record ends with one that signs in or out.
  */
 export class Takeover {
   readonly #options: TakeoverOptions
   readonly #lines = new KeyQueue<never>()
+  /** Sessions whose old record has been left where it is. */
+  readonly #left = new WeakMap<Identity, string>()
 
   constructor(options: TakeoverOptions) {
     this.#options = options
@@ -56,6 +62,15 @@ export class Takeover {
     return opened.finally(() => place.leave())
   }
 
+  /** Ends the old record of a session that is signed out, or goes on under another id. */
+  async endLeft(identity: Identity): Promise<void> {
+    const oldId = this.#left.get(identity)
+    if (oldId === undefined) return
+    const { clock, limit, records } = this.#options
+    const late = () => unanswered(records.name, 'destroy', limit)
+    await withinLimit(clock, limit, late, () => this.#end(oldId))
+  }
+
   async #open(oldId: string, identity: Identity, still: StillWanted): Promise<TakenOver> {
     const { records } = this.#options
     const before = await this.#native(identity)
@@ -69,9 +84,7 @@ export class Takeover {
     still()
     if (old === undefined) return { opened: before }
     const draft = old === 'unreadable' ? undefined : takenDraft(old, this.#options)
-    if (old === 'unreadable' || draft === undefined) {
-      return { opened: { state: 'corrupt', handle: identity.handle, reason: 'unreadable' } }
-    }
+    if (old === 'unreadable' || draft === undefined) return unreadable(identity)
     return await this.#make(oldId, identity, draft, old.cookie, still)
   }
 
@@ -83,10 +96,17 @@ export class Takeover {
     still: StillWanted,
   ): Promise<TakenOver> {
     const { keeper } = this.#options
-    const made = await keeper.adopt(identity, draft)
+    const made = await adopted(keeper, identity, draft)
     still()
+    if (made === 'unreadable') return unreadable(identity)
     // Another node was faster.
     if (made === undefined) return { opened: await this.#native(identity), place }
+    const taken = { opened: { state: 'live', held: toBeSent(made) }, place, isNew: true } as const
+    if (keeper.travels(made)) {
+      // Its response may be lost, or there is none, as for a socket.
+      this.#left.set(identity, oldId)
+      return taken
+    }
     let isOurs = false
     try {
       // Else it has ended since: signed out, or taken over by others and signed out there.
@@ -95,7 +115,7 @@ export class Takeover {
       if (!isOurs) await keeper.discard(made)
     }
     if (!isOurs) return { opened: { state: 'gone', handle: identity.handle } }
-    return { opened: { state: 'live', held: toBeSent(made) }, place, isNew: true }
+    return taken
   }
 
   async #native(identity: Identity): Promise<Opened> {
@@ -122,6 +142,10 @@ export class Takeover {
       throw new CoatcheckError('ERR_STORE', `${store} failed to ${op}.`, details)
     }
   }
+}
+
+function unreadable({ handle }: Identity): TakenOver {
+  return { opened: { state: 'corrupt', handle, reason: 'unreadable' } }
 }
 
 function identityFrom(oldId: string): Identity {

@@ -31,6 +31,8 @@ export interface TokenKeeperOptions {
   readonly clock: Clock
   /** undefined: what was given to a client can be taken back from nobody. */
   readonly revocations?: Revocations | undefined
+  /** Ends what else leads to a session, before that ends or goes on under another id. */
+  endOthers?(identity: Identity): Promise<void>
 }
 
 /** What is in a token, before anybody is asked whether it was revoked. */
@@ -66,15 +68,17 @@ export class TokenKeeper implements Keeper {
   readonly #lifetime: LifetimeSettings
   readonly #clock: Clock
   readonly #revocations: Revocations | undefined
+  readonly #endOthers: (identity: Identity) => Promise<void>
   readonly #forgotten = new Recent<true>(REMEMBERED_ENDS)
   /** The newest state of a session in the request that has it. */
   readonly #latest = new WeakMap<Identity, Held>()
 
-  constructor({ store, lifetime, clock, revocations }: TokenKeeperOptions) {
+  constructor({ store, lifetime, clock, revocations, endOthers }: TokenKeeperOptions) {
     this.#store = store
     this.#lifetime = lifetime
     this.#clock = clock
     this.#revocations = revocations
+    this.#endOthers = endOthers ?? (async () => {})
     this.capabilities = {
       byUser: false,
       revokeUser: revocations !== undefined,
@@ -223,15 +227,16 @@ export class TokenKeeper implements Keeper {
 
   /** Ends a session that goes on under another name. undefined: done. */
   async supersede(
-    { identity: { handle }, facts }: Held,
+    { identity, facts }: Held,
     next: Identity,
     { linked }: Renewal,
   ): Promise<NotWritten | undefined> {
+    await this.#endOthers(identity)
     const isLinked = typeof linked === 'function' ? linked() : linked
     const renewal = { next: isLinked ? next.handle : undefined }
-    const isFirst = await this.#revocations?.list(handle, facts, renewal)
+    const isFirst = await this.#revocations?.list(identity.handle, facts, renewal)
     if (isFirst !== false) return undefined
-    const { state } = await this.#revocations!.whyListed(handle)
+    const { state } = await this.#revocations!.whyListed(identity.handle)
     return { state }
   }
 
@@ -242,8 +247,9 @@ export class TokenKeeper implements Keeper {
 
   /** Without `revocations` it is forgotten by the client that is told so, and by nobody else. */
   async destroy(held: Held): Promise<Held | undefined> {
-    if (this.#revocations === undefined) return held
     const { identity, facts, stored } = held
+    await this.#endOthers(identity)
+    if (this.#revocations === undefined) return held
     const ended = await this.#revocations.end(identity.handle, facts)
     if (ended === undefined) return undefined
     if (ended === identity.handle) return held

@@ -58,8 +58,7 @@ export class CookieCarrier<Data extends object> implements Carrier {
   set(held: Held, token: string, alone?: 'alone'): HeaderEdit | undefined {
     const form = this.#form()
     const lines = this.#setLines(held, token, form)
-    // Half of a token is none.
-    if (alone) return lines.size === 1 ? appending([...lines.values()]) : undefined
+    if (alone) return this.#mayStandAlone(held, lines) ? appending([...lines.values()]) : undefined
     if (lines.size > 1) this.#checkRoom(token.length, form, held)
     const stale = this.#staleLines(form, lines)
     return appending([...lines.values(), ...stale, ...this.#oldLines()])
@@ -78,6 +77,15 @@ export class CookieCarrier<Data extends object> implements Carrier {
       attributes: { ...form, path, domain },
       problem: hopProblem(hop, form.secure, secure),
     }
+  }
+
+  /**
+   * Half of a token is none. And a session that travels ends with its cookie: an old one that stays
+   * beside it would bring back what was signed out. The old record of one in a store has ended.
+   */
+  #mayStandAlone(held: Held, lines: ReadonlyMap<string, string>): boolean {
+    const clearsNothing = !this.#manager.keeper.travels(held) || this.#brought.old.length === 0
+    return lines.size === 1 && clearsNothing
   }
 
   /** Each under the name of its cookie. */

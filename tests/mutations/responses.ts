@@ -474,7 +474,7 @@ export const responses: readonly Mutation[] = [
     rule: 'B53',
     without: 'sending a cookie again that is due',
     file: 'src/core/commit.ts',
-    find: "    if (isDue) this.cookie = { action: 'set', held }\n",
+    find: "    if (isDue) this.cookie = { action: 'set', held: this.#used(held) }\n",
     put: '',
     test: 'tests/session/handshakes.test.ts',
     named: 'a cookie of an older secret is sent again',

@@ -28,7 +28,7 @@ export const revocations: readonly Mutation[] = [
     rule: 'B38',
     without: 'listing the cookie from before a sign-in',
     file: 'src/core/token-keeper.ts',
-    find: 'const isFirst = await this.#revocations?.list(handle, facts, renewal)',
+    find: 'const isFirst = await this.#revocations?.list(identity.handle, facts, renewal)',
     put: 'const isFirst = true as boolean | undefined; void [facts, renewal]',
     test: REVOCATIONS,
     named: 'refuses a copy of the cookie from before a sign-in',

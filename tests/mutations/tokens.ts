@@ -50,6 +50,15 @@ export const tokens: readonly Mutation[] = [
   },
   {
     rule: 'B21',
+    without: 'a name for tokens in Authorization that no cookie has',
+    file: 'src/cookie-option.ts',
+    find: 'if (audienceOf(attributes) === BEARER_AUDIENCE) {',
+    put: 'if (name === BEARER_AUDIENCE) {',
+    test: 'tests/tokens/bearer.test.ts',
+    named: 'no cookie is for what it is for',
+  },
+  {
+    rule: 'B21',
     without: 'an audience of its own',
     file: 'src/manager.ts',
     find: 'return this.settings.bearer === undefined ? audienceOf(attributes) : BEARER_AUDIENCE',
@@ -452,5 +461,14 @@ export const tokens: readonly Mutation[] = [
     put: '',
     test: LIMITS,
     named: 'the calls of one request build on each other',
+  },
+  {
+    rule: 'B37',
+    without: 'a later end in a token that a handshake sends again',
+    file: 'src/core/commit.ts',
+    find: 'held: this.#used(held) }',
+    put: 'held }',
+    test: LIMITS,
+    named: 'goes on by a handshake too',
   },
 ]

@@ -365,6 +365,19 @@ describe('an old pair of cookies', () => {
     expect((await get(app, cookie)).json()).toEqual({ n: 2 })
   })
 
+  it('is looked for in a few cookies of the name, and junk costs no more', async () => {
+    const signature = vi.fn<(text: string, given: string) => number>(() => -1)
+    const keys = { sign: () => '', index: signature }
+    const app = await newApp({ old: { keys } })
+    const junk = Array.from({ length: 500 }, (_, n) => `session=${n}; session.sig=${n}`).join('; ')
+    expect((await get(app, junk)).json()).toEqual({})
+    expect(signature).toHaveBeenCalledTimes(80)
+    expect(app.events).toHaveLength(20)
+    const stale = Array.from({ length: 19 }, (_, n) => `session=${n}`).join('; ')
+    const good = await newApp()
+    expect((await get(good, `${stale}; ${signed('{"n":1}')}`)).json()).toEqual({ n: 1 })
+  })
+
   it('signs nobody out where the store fails', async () => {
     const store: Store = new MemoryStore()
     const create = store.create.bind(store)
@@ -408,9 +421,13 @@ describe('the option from.cookieSession', () => {
 
 describe('the option from', () => {
   it('takes no cookies where tokens travel in Authorization', () => {
-    const from = { cookieSession: { keys: OLD_KEY } }
-    const make = () => session({ secret: SECRET, transport: bearer(), from })
-    expect(make).toThrow(/from\.cookieSession does not go with transport/)
+    for (const from of [
+      { cookieSession: { keys: OLD_KEY } },
+      { expressSession: { secret: OLD_KEY, store: new MemoryStore() } },
+    ]) {
+      const make = () => session({ secret: SECRET, transport: bearer(), from })
+      expect(make).toThrow(/The option from does not go with transport/)
+    }
   })
 })
 

@@ -1,4 +1,4 @@
-import { createSecretKey } from 'node:crypto'
+import { createHmac, createSecretKey } from 'node:crypto'
 import { sign } from 'cookie-signature'
 import express from 'express'
 import expressSession from 'express-session'
@@ -12,10 +12,14 @@ import {
   type SessionOptions,
   type Store,
 } from '../../src/index.js'
+import { CookieStore } from '../../src/stores/cookie.js'
+import { JwtStore } from '../../src/stores/jwt.js'
 import { CookieClient, CookieJar, type FakeClock } from '../../src/testing/index.js'
 import { ExpiringOldStore, PlainOldStore, pass, sharedClock } from '../support/old-stores.js'
 import { type AnyData, SECRET, serve, serveApp } from '../support/serve.js'
 import { gate, meeting } from '../support/turns.js'
+
+vi.mock('node:crypto', { spy: true })
 
 const OLD_SECRET = 'keyboard cat'
 const SID = 'cOaTcHeCkExAmPlE0123456789_-AbCd'
@@ -209,6 +213,126 @@ describe('an app that was on express-session', () => {
     expect(answer.setCookies[1]).toBe(
       'connect.sid=; Max-Age=0; Domain=127.0.0.1; Path=/app; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; Partitioned',
     )
+  })
+})
+
+it('junk under the name of the old cookie costs a few signatures and no more', async () => {
+  const hmac = vi.mocked(createHmac)
+  const app = await newApp()
+  hmac.mockClear()
+  const junk = Array.from({ length: 500 }, (_, n) => `connect.sid=s:abc.${n}`).join('; ')
+  expect((await app.browser().get('/', { headers: { cookie: junk } })).json()).toEqual({})
+  expect(hmac).toHaveBeenCalledTimes(20)
+})
+
+describe('a session of express-session that goes on in its token', () => {
+  const KEY = 'a key of the token stores, of 32 bytes and more'
+
+  async function tokenApp(
+    data: object,
+    token: unknown = new CookieStore({ keys: KEY }),
+    more = {},
+  ) {
+    const clock = sharedClock()
+    const records = new ExpiringOldStore(clock)
+    const app = await newApp({
+      clock,
+      store: token,
+      secret: undefined,
+      old: { store: records },
+      ...more,
+    } as object)
+    records.kept.set(SID, { session: JSON.stringify(oldSession(data)), ends: Infinity })
+    return { ...app, records }
+  }
+
+  it('is found again by a socket, by a browser that never got its cookie, and by parallel requests', async () => {
+    const app = await tokenApp({ userId: 'ada' })
+    expect(await app.sessions.read(oldCookie())).toEqual({ userId: 'ada' })
+    const answers = await Promise.all([1, 2, 3].map(() => app.browser().get('/', oldCookie())))
+    for (const answer of answers) {
+      expect(answer.json()).toEqual({ userId: 'ada' })
+      expect(answer.setCookies.map((line) => line.split('=')[0])).toEqual(['sid', 'connect.sid'])
+    }
+    const visitor = oldBrowser(app.origin)
+    await visitor.get('/')
+    expect((await visitor.get('/')).json()).toEqual({ userId: 'ada' })
+    expect([...visitor.jar].map(({ name }) => name)).toEqual(['sid'])
+  })
+
+  it('gets no cookie by a handshake, whose headers could not clear the old one', async () => {
+    const app = await tokenApp({ n: 1 })
+    const headers: Record<string, unknown> = {}
+    const res = {
+      setHeader: (name: string, value: unknown) => void Object.assign(headers, { [name]: value }),
+      writeHead() {},
+      end() {},
+    }
+    const req = oldCookie()
+    const enter = app.sessions as (...given: unknown[]) => void
+    await new Promise((resolve) => enter(req, res, resolve))
+    expect(app.sessions.of(req).session.n).toBe(1)
+    res.writeHead()
+    expect(headers['Set-Cookie']).toBeUndefined()
+    expect((await app.browser().get('/', oldCookie())).setCookies).toHaveLength(2)
+  })
+
+  it('is not lost where it does not fit', async () => {
+    const app = await tokenApp({ text: 'x'.repeat(4000) })
+    for (const _ of [1, 2]) {
+      const refused = await app.browser().get('/', oldCookie())
+      expect(refused.json()).toMatchObject({ code: 'ERR_COOKIE_TOO_LARGE' })
+      expect(refused.setCookies).toEqual([])
+    }
+  })
+
+  it.each(['/logout', '/login/bob'])('is over for the old cookie with %s', async (path) => {
+    const app = await tokenApp({ userId: 'ada' })
+    const visitor = oldBrowser(app.origin)
+    await visitor.get(path)
+    expect(app.records.kept.size).toBe(0)
+    expect((await app.browser().get('/', oldCookie())).json()).toEqual({})
+    const left = path === '/logout' ? {} : { userId: 'bob' }
+    expect((await visitor.get('/')).json()).toEqual(left)
+  })
+
+  it('is over for a copy of the old cookie with a later sign-out, where that is listed', async () => {
+    const app = await tokenApp({ userId: 'ada' }, undefined, { revocations: new MemoryStore() })
+    const visitor = oldBrowser(app.origin)
+    await visitor.get('/')
+    expect((await app.browser().get('/', oldCookie())).json()).toEqual({ userId: 'ada' })
+    await visitor.get('/logout')
+    expect(app.records.kept.size).toBe(1)
+    expect((await app.browser().get('/', oldCookie())).json()).toEqual({})
+  })
+
+  it.each(['/logout', '/login/bob'])(
+    'stands where its old record cannot be ended: %s',
+    async (path) => {
+      const app = await tokenApp({ userId: 'ada' })
+      app.records.destroy = (_sid, callback) => callback?.(new Error('the store is down'))
+      const visitor = oldBrowser(app.origin)
+      expect(await visitor.get(path)).toMatchObject({ status: 503, setCookies: [] })
+      expect((await visitor.get('/')).json()).toEqual({ userId: 'ada' })
+    },
+  )
+
+  it('ends in time where the old store does not answer', async () => {
+    const app = await tokenApp({ userId: 'ada' })
+    const asked = gate()
+    app.records.destroy = () => asked.open()
+    const answer = app.browser().get('/logout', oldCookie())
+    await asked.opened
+    await pass(app.clock, 2000)
+    expect(await answer).toMatchObject({ status: 503, setCookies: [] })
+  })
+
+  it('is none where its data has keys that the tokens have another meaning for', async () => {
+    const app = await tokenApp({ sub: 1 }, new JwtStore({ keys: KEY }))
+    const answer = await app.browser().get('/', oldCookie())
+    expect([answer.status, answer.json(), answer.setCookies]).toEqual([200, {}, []])
+    expect(app.events).toEqual(['corrupt'])
+    expect(app.records.kept.size).toBe(1)
   })
 })
 

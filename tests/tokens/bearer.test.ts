@@ -134,6 +134,14 @@ it.each([
   },
 )
 
+it.each(['bearer', '__Host-bearer', '__Secure-bearer', '__http-bearer'])(
+  'no cookie is for what it is for: %s',
+  (name) => {
+    const make = () => session({ secret: SECRET, cookie: { name: name as string } })
+    expect(make).toThrow(/is what tokens of bearer\(\) are for/)
+  },
+)
+
 it.each([{ header: '' }, { header: 'two words' }, { header: 1 }, { header: 'a\nb' }])(
   'bearer(%j) is refused',
   (options) => {

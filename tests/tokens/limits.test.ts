@@ -130,6 +130,28 @@ describe.each(KINDS)('what a session in its own cookie cannot do: $name', (kind)
     expect((await ada.get('/')).json()).toEqual({})
   })
 
+  it('goes on by a handshake too, past half of its idle time', async () => {
+    const clock = new FakeClock(NOW)
+    const sessions = session<AnyData>({ store: kind.make(), clock, idleTimeout: HOUR })
+    const read = (token: string) => sessions.read({ headers: { cookie: `sid=${token}` } })
+    const token = await sessions.issue({ a: 1 })
+    await clock.advance(0.9 * HOUR)
+    let line = ''
+    const res = {
+      setHeader: (_name: string, value: unknown) => {
+        if (_name === 'Set-Cookie') line = String(value)
+      },
+      writeHead: () => {},
+      end: () => {},
+    }
+    const req = { headers: { cookie: `sid=${token}` } }
+    await new Promise((resolve) => sessions(req as never, res as never, resolve))
+    res.writeHead()
+    const again = /^sid=([^;]+)/.exec(line)?.[1] ?? ''
+    await clock.advance(0.9 * HOUR)
+    expect([await read(token), await read(again)]).toEqual([null, { a: 1 }])
+  })
+
   it('a captured cookie is over when its time is, and not when its owner signs out', async () => {
     const { clock, browser } = await appWith(kind)
     const [ada, thief] = [browser(), browser()]
