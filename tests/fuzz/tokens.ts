@@ -181,9 +181,15 @@ function recordOf(claims: Json): Json {
     (jti === undefined || (typeof jti === 'string' && jti !== '')) &&
     (nbf === undefined || (isTime(nbf) && nbf <= seconds + 60))
   if (!isGood || !isTime(exp) || !isTime(iat) || iat > seconds + 60) return false
+  const made = iat * 1000
   const noted = isObject(coatcheck)
     ? coatcheck
-    : { created: iat * 1000, started: iat * 1000, idle: Math.max(1, exp - iat) * 1000 }
+    : {
+        created: made,
+        started: made,
+        idle: Math.max(1, exp - iat) * 1000,
+        epoch: Math.max(0, made - 60_000),
+      }
   if (coatcheck !== undefined && !isObject(coatcheck)) return false
   const flat = Object.entries(noted).filter(
     ([, value]) => value === null || !(value instanceof Object),
