@@ -90,6 +90,7 @@ export class RequestSession<Data extends object> implements Holder, SessionInfo<
     this.#cameSecure = cameSecure
     this.#visit = visit
     visit.commits.persistent = attributes.persistent
+    visit.commits.check = (held) => void this.#carrier.set(held, this.#token(held))
     this.#leave = ties.leave
     this.#isDeleted = ties.isDeleted
     this.#reason = ties.refused

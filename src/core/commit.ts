@@ -55,6 +55,8 @@ export class Commit {
   #decided = 0
   /** Why no cookie can be sent any more; undefined: it still can. */
   cookieClosed: CookieClosed | undefined
+  /** Throws what would keep the token of a session that travels from the client. */
+  check: ((held: Held) => void) | undefined
   /** By the settings, the cookie outlives the browser. */
   persistent = false
   /** Something that needs a cookie came after the headers. */
@@ -285,7 +287,7 @@ export class Commit {
     const isAnnounced = renewing.has(next.handle)
     if (isLinked() && !isAnnounced) renewing.set(next.handle, held.identity.handle)
     try {
-      return await keeper.renew(held, next, rewrite, { linked: isLinked })
+      return await keeper.renew(held, next, rewrite, { linked: isLinked, check: this.check })
     } finally {
       if (!isAnnounced) renewing.delete(next.handle)
     }

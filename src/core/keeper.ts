@@ -109,6 +109,11 @@ export interface Renewal {
    * function is asked when all that others have written is in.
    */
   readonly linked: boolean | (() => boolean)
+  /**
+   * Throws what would keep the next token of a session that travels from its client. Asked before
+   * the old one ends, so that nobody is left with neither.
+   */
+  readonly check?: ((next: Held) => void) | undefined
 }
 
 /** Whom `revokeUser` spares, and who hears what it ends. */

@@ -130,8 +130,8 @@ export function endOfTokens(
   const idle = facts?.own ?? facts?.idle ?? settings.idleTimeout ?? 0
   const { absoluteTimeout } = settings
   const started = facts?.started ?? now
-  // Without an absolute end nobody knows the lifetime that a session has of its own.
-  const isUnbounded = absoluteTimeout === null && (facts === undefined || idle === 0)
-  const end = isUnbounded ? now + LONGEST_COOKIE : started + (absoluteTimeout ?? 0)
+  // Without an absolute end nobody knows which lifetimes of its own the session had: an older
+  // token may have a longer one than these facts, and so may one of a parallel request.
+  const end = absoluteTimeout === null ? now + LONGEST_COOKIE : started + absoluteTimeout
   return Math.max(end, now + 2 * idle) + SKEW
 }

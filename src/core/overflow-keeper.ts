@@ -17,10 +17,10 @@ import {
 } from './keeper.js'
 import { absoluteEnd, type LifetimeSettings, LONGEST_TIME } from './lifetime.js'
 import { decodeRecord, encodeRecord, type Facts } from './record.js'
-import type { Revocations } from './revocations.js'
+import type { End, Revocations } from './revocations.js'
 import type { Awaitable, Stored } from './store.js'
 import { HANDLE, type StoreKeeper } from './store-keeper.js'
-import type { TokenKeeper, Unsealed } from './token-keeper.js'
+import { endedAs, isName, type TokenKeeper, type Unsealed } from './token-keeper.js'
 
 /** Shorter texts, for this part of what fits, are not sealed only to measure them. */
 const SURELY_SMALL = 1 / 4
@@ -112,8 +112,11 @@ export class OverflowKeeper implements Keeper {
     if (opened.state !== 'live') return opened
     const { held } = opened
     // Nothing else is written there.
-    if (this.travels(held) || held.facts.user !== user) return { state: 'gone', handle }
-    const standing = this.#revocations?.judge(handle, held.facts, kept)
+    if (this.travels(held)) return { state: 'gone', handle }
+    const now = held.facts.user
+    // The option `user` may find another one in the same data since, and no new token was due.
+    const theirs = now === undefined || now === user ? kept : await this.#revocations?.epochOf(now)
+    const standing = this.#revocations?.judge(handle, held.facts, theirs)
     if (standing !== undefined && standing.state !== 'live') return { state: 'gone', handle }
     this.#inStore.add(identity)
     if (!reissue) return opened
@@ -141,7 +144,9 @@ export class OverflowKeeper implements Keeper {
     const noted = { ...draft, facts: made.facts }
     if (!this.#isLarge(identity, noted)) return made
     const adopted = await this.#store.adopt(identity, stored(noted))
-    return adopted && this.#lies(adopted)
+    // Or somebody else has: then it is looked for where they have put it.
+    this.#inStore.add(identity)
+    return adopted
   }
 
   async discard(made: Held): Promise<unknown> {
@@ -173,9 +178,21 @@ export class OverflowKeeper implements Keeper {
 
   /** Another request of this session was faster: what both have changed goes together. */
   async #join(identity: Identity, rewrite: MaybeRewrite): Promise<Written | Declined> {
-    const found = await this.#store.reload(identity)
+    const found = await this.#lookUp(identity)
     if (found.state !== 'live') return notLive(found)
+    // Who was faster may have found the list unreadable, and left the record of a session behind
+    // that was revoked.
+    const asking = { during: 'commit', fresh: true } as const
+    const standing = await this.#revocations?.standing(found.held, asking)
+    if (standing !== undefined && standing.state !== 'live') return { state: standing.state }
     return this.#changeStored(this.#lies(found.held), rewrite)
+  }
+
+  /** What a commit finds in the store under the name of a session that travels. */
+  async #lookUp(identity: Identity): Promise<Opened> {
+    // Other makers of tokens may call it anything.
+    if (!HANDLE.test(identity.handle)) return { state: 'gone', handle: identity.handle }
+    return this.#store.reload(identity, COMMIT)
   }
 
   async #changeStored(held: Held, rewrite: MaybeRewrite): Promise<Written | Declined> {
@@ -198,14 +215,15 @@ export class OverflowKeeper implements Keeper {
   ): Promise<Written | Declined> {
     if (!this.travels(held)) return this.#renewStored(held, identity, remake, how)
     // A parallel request may have moved it, and then this is not all of it.
-    const found = await this.#store.reload(held.identity)
-    if (found.state === 'live') return this.#renewStored(found.held, identity, remake, how)
+    const found = await this.#lookUp(held.identity)
+    const { state } = found
+    if (state === 'live') return this.#renewStored(found.held, identity, remake, how, 'travels')
     if (found.state !== 'gone') return notLive(found)
     const prepared = await this.#tokens.prepare(held, remake, 'renewal')
     if (prepared.state !== 'prepared') return prepared
     const { draft, latest } = prepared
     if (!this.#isLarge(identity, draft)) {
-      const objection = await this.#supersede(latest, identity, how)
+      const objection = await this.#supersede(latest, identity, how, draft)
       return objection ?? { state: 'stored', held: this.#tokens.keep(identity, draft) }
     }
     const made = await this.#store.create(identity, stored(draft))
@@ -220,11 +238,20 @@ export class OverflowKeeper implements Keeper {
     }
   }
 
-  async #supersede(held: Held, next: Identity, how: Renewal): Promise<NotWritten | undefined> {
-    const objection = await this.#tokens.supersede(held, next, how)
+  /** @param draft what its next token carries; undefined: it goes on in the store */
+  async #supersede(
+    held: Held,
+    next: Identity,
+    how: Renewal,
+    draft?: Draft,
+  ): Promise<NotWritten | undefined> {
+    const objection =
+      draft === undefined
+        ? await this.#tokens.listRenewed(held, next, how)
+        : await this.#tokens.supersede(held, next, draft, how)
     // Who has moved it since this renewal looked has not found it on the list.
     if (objection === undefined && this.#revocations !== undefined) {
-      await this.#store.revoke(held.identity.handle)
+      await this.#store.revoke(held.identity.handle, COMMIT)
     }
     return objection
   }
@@ -234,11 +261,14 @@ export class OverflowKeeper implements Keeper {
     identity: Identity,
     remake: MaybeRewrite,
     how: Renewal,
+    cameBy: 'travels' | 'pointer' = 'pointer',
   ): Promise<Written | Declined> {
     const remaking = await this.#remaking(held, remake, 'renewal')
     if (typeof remaking !== 'function') return remaking
-    // For its older tokens, which carry it. If the store fails then, the record goes on.
-    await this.#tokens.supersede(held, identity, how)
+    // For its older tokens, which carry it. If the store fails then, the record goes on, and so do
+    // the tokens that lead to it; those that carry it are over.
+    const objection = await this.#tokens.listRenewed(held, identity, how)
+    if (objection !== undefined && cameBy === 'travels') return objection
     const written = await this.#store.renew(held, identity, remaking, how)
     if (written.state === 'stored') this.#lies(written.held)
     return written
@@ -278,15 +308,26 @@ export class OverflowKeeper implements Keeper {
   /** Also what a parallel request may have moved meanwhile. */
   async destroy(held: Held): Promise<Held | undefined> {
     // In this order: who moves it looks at the list afterwards.
-    const listed = await this.#tokens.destroy(held)
+    const { handle } = held.identity
+    const end = await this.#tokens.end(held)
     if (!this.travels(held)) return this.#store.destroy(held)
-    const removed = await this.#store.revoke(held.identity.handle)
-    return listed ?? (removed && held)
+    const removed = await this.#removeStored(handle, end)
+    return endedAs(held, end) ?? (removed && held)
   }
 
   async revoke(handle: string): Promise<Names | undefined> {
-    const listed = await this.#tokens.revoke(handle)
-    return (await this.#store.revoke(handle)) ?? listed
+    if (!isName(handle)) return undefined
+    const end = await this.#tokens.endNamed(handle)
+    const removed = await this.#removeStored(handle, end)
+    return removed ?? (end?.isFirst ? { id: end.handle } : undefined)
+  }
+
+  async #removeStored(handle: string, end: End | undefined): Promise<Names | undefined> {
+    const removed = await this.#store.revoke(handle, COMMIT)
+    // A renewal may have brought it there: then nothing in the store leads from the one name to the
+    // other. Also in a second try, which finds both listed.
+    if (end === undefined || end.handle === handle) return removed
+    return (await this.#store.revoke(end.handle, COMMIT)) ?? removed
   }
 
   async forget(handle: string, ended: Stored): Promise<boolean> {

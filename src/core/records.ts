@@ -74,12 +74,21 @@ export class Records {
     return openedRecord(identity, reissue, stored, this.#lifetime, this.#clock.now())
   }
 
+  /** @param status of a failure, where a commit asks; that of a load is 503 */
+  async find(identity: Identity, status?: number): Promise<Opened> {
+    try {
+      return await this.load(identity, false)
+    } catch (error) {
+      throw this.failed(error, 'load', status)
+    }
+  }
+
   /** The session of a handle, or the one it was renewed to without anybody signing in or out. */
-  async follow(identity: Identity): Promise<Opened> {
-    let opened = await this.load(identity, false)
+  async follow(identity: Identity, status?: number): Promise<Opened> {
+    let opened = await this.find(identity, status)
     for (let steps = 0; steps < MOST_RENEWALS && opened.state === 'superseded'; steps++) {
       if (opened.next === undefined) break
-      opened = await this.load({ id: '', handle: opened.next }, false)
+      opened = await this.find({ id: '', handle: opened.next }, status)
     }
     return opened
   }

@@ -28,6 +28,14 @@ export type Standing =
   | { readonly state: 'gone' }
   | { readonly state: 'superseded'; readonly next: string | undefined }
 
+/** Where an end has led to. */
+export interface End {
+  /** What ended: the session that was named, or the one it goes on as. */
+  readonly handle: string
+  /** false: it had ended before. */
+  readonly isFirst: boolean
+}
+
 export interface Asking {
   /** By a commit, whose failures have another status. */
   readonly during?: 'commit'
@@ -120,20 +128,30 @@ export class Revocations {
     return isFirst
   }
 
-  /**
-   * Ends a session, or what it was renewed to without anybody signing in or out. Gives the handle
-   * that ended; undefined: that had happened before.
-   */
-  async end(handle: string, facts?: Facts): Promise<string | undefined> {
+  /** Ends a session, or what it was renewed to without anybody signing in or out. */
+  async end(handle: string, facts?: Facts): Promise<End> {
     let ending = handle
     for (let steps = 0; steps <= MOST_RENEWALS; steps++) {
       // A renewal may have started the clocks again.
-      if (await this.list(ending, ending === handle ? facts : undefined)) return ending
+      const isFirst = await this.list(ending, ending === handle ? facts : undefined)
+      if (isFirst) return { handle: ending, isFirst }
       const standing = await this.whyListed(ending)
-      if (standing.state !== 'superseded' || standing.next === undefined) return undefined
+      if (standing.state !== 'superseded' || standing.next === undefined) break
       ending = standing.next
     }
-    return undefined
+    return { handle: ending, isFirst: false }
+  }
+
+  /** What a session is renewed to by now without anybody signing in or out, step by step. */
+  async laterNames(handle: string): Promise<string[]> {
+    const names: string[] = []
+    for (let steps = 0, name = handle; steps < MOST_RENEWALS; steps++) {
+      const standing = await this.whyListed(name)
+      if (standing.state !== 'superseded' || standing.next === undefined) break
+      name = standing.next
+      names.push(name)
+    }
+    return names
   }
 
   /** How a session stands that somebody else has listed. */

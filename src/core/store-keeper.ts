@@ -100,13 +100,13 @@ export class StoreKeeper implements Keeper {
   }
 
   /** The session of a public name as it is now. */
-  async look(handle: string): Promise<Opened> {
+  async look(handle: string, status?: number): Promise<Opened> {
     if (!HANDLE.test(handle)) return { state: 'gone', handle }
-    return this.#records.follow({ id: '', handle })
+    return this.#records.follow({ id: '', handle }, status)
   }
 
-  async reload(identity: Identity): Promise<Opened> {
-    return this.#records.load(identity, false)
+  reload(identity: Identity, status?: number): Promise<Opened> {
+    return this.#records.find(identity, status)
   }
 
   create(identity: Identity, draft: Draft): Promise<Held> {
@@ -280,8 +280,8 @@ export class StoreKeeper implements Keeper {
     })
   }
 
-  async revoke(handle: string): Promise<Names | undefined> {
-    const opened = await this.look(handle)
+  async revoke(handle: string, status?: number): Promise<Names | undefined> {
+    const opened = await this.look(handle, status)
     const ended = opened.state === 'live' ? await this.destroy(opened.held) : undefined
     return ended && namesOf(ended)
   }

@@ -21,7 +21,7 @@ import { expiryAfter, type LifetimeSettings } from './lifetime.js'
 import { decodeRecord, encodeRecord, type Facts } from './record.js'
 import { isPending, openedRecord } from './records.js'
 import { reservedClaim, withoutServer } from './refusals.js'
-import type { Revocations, Standing } from './revocations.js'
+import type { End, Revocations, Standing } from './revocations.js'
 import type { Awaitable } from './store.js'
 import type { TokenStore } from './token-store.js'
 
@@ -190,9 +190,9 @@ export class TokenKeeper implements Keeper {
   ): Promise<Written | Declined> {
     const prepared = await this.prepare(held, remake, 'renewal')
     if (prepared.state !== 'prepared') return prepared
-    const objection = await this.supersede(prepared.latest, identity, how)
-    if (objection !== undefined) return objection
-    return { state: 'stored', held: this.keep(identity, prepared.draft) }
+    const { latest, draft } = prepared
+    const objection = await this.supersede(latest, identity, draft, how)
+    return objection ?? { state: 'stored', held: this.keep(identity, draft) }
   }
 
   /**
@@ -225,8 +225,21 @@ export class TokenKeeper implements Keeper {
     return withEpoch(draft, kept?.epoch ?? 0)
   }
 
-  /** Ends a session that goes on under another name. undefined: done. */
+  /** Ends a session that goes on in a token of another name. undefined: done. */
   async supersede(
+    held: Held,
+    next: Identity,
+    draft: Draft,
+    how: Renewal,
+  ): Promise<NotWritten | undefined> {
+    // What no token or no client can hold fails before the old one ends.
+    const made = this.made(next, draft)
+    if (this.#revocations !== undefined) how.check?.(made)
+    return this.listRenewed(held, next, how)
+  }
+
+  /** The same, wherever it goes on. */
+  async listRenewed(
     { identity, facts }: Held,
     next: Identity,
     { linked }: Renewal,
@@ -247,20 +260,24 @@ export class TokenKeeper implements Keeper {
 
   /** Without `revocations` it is forgotten by the client that is told so, and by nobody else. */
   async destroy(held: Held): Promise<Held | undefined> {
-    const { identity, facts, stored } = held
+    return endedAs(held, await this.end(held))
+  }
+
+  /** The same; tells where the end has led to. undefined: nothing can be ended. */
+  async end({ identity, facts }: Held): Promise<End | undefined> {
     await this.#endOthers(identity)
-    if (this.#revocations === undefined) return held
-    const ended = await this.#revocations.end(identity.handle, facts)
-    if (ended === undefined) return undefined
-    if (ended === identity.handle) return held
-    return new Held({ id: '', handle: ended }, facts, stored)
+    return this.#revocations?.end(identity.handle, facts)
+  }
+
+  /** The end of a session by its name alone. */
+  async endNamed(handle: string): Promise<End | undefined> {
+    return this.#revocations?.end(handle)
   }
 
   /** Nobody knows whether there is such a session: undefined if it had been ended before. */
   async revoke(handle: string): Promise<Names | undefined> {
-    const isName = typeof handle === 'string' && handle !== ''
-    const id = isName ? await this.#revocations?.end(handle) : undefined
-    return id === undefined ? undefined : { id }
+    const end = isName(handle) ? await this.endNamed(handle) : undefined
+    return end?.isFirst ? { id: end.handle } : undefined
   }
 
   /** The client keeps it, and comes with it again: told once. */
@@ -279,6 +296,10 @@ export class TokenKeeper implements Keeper {
     if (this.#revocations === undefined) throw withoutServer('revokeUser')
     const spared = new Set(except)
     for (const [next, present] of renewing) if (spared.has(present)) spared.add(next)
+    // Elsewhere they may have been renewed a moment ago.
+    for (const handle of except) {
+      for (const later of await this.#revocations.laterNames(handle)) spared.add(later)
+    }
     await this.#revocations.endAllOf(user, [...spared])
     return 0
   }
@@ -306,6 +327,19 @@ export class TokenKeeper implements Keeper {
     this.#latest.set(identity, held)
     return held
   }
+}
+
+/** What a caller has asked to end, who may be a program without types. */
+export function isName(handle: unknown): boolean {
+  return typeof handle === 'string' && handle !== ''
+}
+
+/** The session that has ended, under the handle it had in the end; undefined: it had ended before. */
+export function endedAs(held: Held, end: End | undefined): Held | undefined {
+  if (end === undefined) return held
+  if (!end.isFirst) return undefined
+  if (end.handle === held.identity.handle) return held
+  return new Held({ id: '', handle: end.handle }, held.facts, held.stored)
 }
 
 function asOpened(live: Extract<Opened, { state: 'live' }>, standing: Standing): Opened {

@@ -1,13 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { CoatcheckError } from '../errors.js'
 import { applied, type Changes, parseEntries } from './changes.js'
+import type { Commit } from './commit.js'
 import { draftOf } from './draft.js'
 import type { Declined, Held, Identity, Written } from './keeper.js'
 import type { Place } from './key-queue.js'
 import type { Data } from './record.js'
 import { reservedKey, tooLate } from './refusals.js'
 import { RESERVED } from './session.js'
-import type { CookieClosed, SessionState } from './session-state.js'
+import type { SessionState } from './session-state.js'
 import { encodeStrict } from './strict-json.js'
 import { waitAtMost } from './time-limit.js'
 import { type UserChange, userChange, whoIs } from './user.js'
@@ -41,7 +42,7 @@ export type Updated =
 /** What the loop needs of the visit it works for. */
 export interface Updating {
   readonly state: SessionState
-  readonly commits: { readonly cookieClosed: CookieClosed | undefined }
+  readonly commits: Pick<Commit, 'cookieClosed' | 'check'>
   newIdentity(): Identity
 }
 
@@ -124,7 +125,8 @@ async function write(
   }
   if (cookieClosed !== undefined) throw tooLate(cookieClosed)
   const next = state.nextIdentity(newIdentity)
-  return { written: await keeper.renew(from, next, rewrite, { linked: false }), renewed: changed }
+  const how = { linked: false, check: commits.check }
+  return { written: await keeper.renew(from, next, rewrite, how), renewed: changed }
 }
 
 function encodeAll(data: Data, before: Data): Map<string, string> {

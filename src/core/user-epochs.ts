@@ -67,14 +67,19 @@ export interface Raise {
 export async function raiseEpoch(raise: Raise, still: StillWanted): Promise<UserEpoch> {
   const { store, name, user, spared, clock, until } = raise
   const key = epochKey(user)
+  let first: number | undefined
   for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
     const stored = await store.load(key)
     still()
     // Of damage nobody can be spared, and nothing needs to be kept.
     const before = stored ? parsed(stored.text) : undefined
+    const found = before?.epoch ?? 0
+    first ??= found
+    // Somebody has raised it since this began, and spared nobody else: that was all there is to do.
+    if (before !== undefined && found > first && sparesOnly(before, spared)) return before
     const next: UserEpoch = {
       // A clock that was set back, or another node's, must not lower it.
-      epoch: Math.max(clock.now(), (before?.epoch ?? 0) + 1),
+      epoch: Math.max(clock.now(), found + 1),
       spared: new Map(spared.map((handle) => [handle, epochAsked(before, handle)])),
     }
     const entry = { text: textOf(next), expiresAt: Math.max(until, stored?.expiresAt ?? 0) }
@@ -87,6 +92,10 @@ export async function raiseEpoch(raise: Raise, still: StillWanted): Promise<User
     still()
   }
   throw crowded(name, 'raise an epoch', MAX_TRIES)
+}
+
+function sparesOnly(kept: UserEpoch, handles: readonly string[]): boolean {
+  return [...kept.spared.keys()].every((handle) => handles.includes(handle))
 }
 
 function textOf({ epoch, spared }: UserEpoch): string {

@@ -82,7 +82,7 @@ const users: readonly Mutation[] = [
     rule: 'B49',
     without: 'following a renewed handle',
     file: 'src/core/store-keeper.ts',
-    find: "return this.#records.follow({ id: '', handle })",
+    find: "return this.#records.follow({ id: '', handle }, status)",
     put: "return this.#records.load({ id: '', handle }, false)",
     test: USERS,
     named: 'also by a handle that a renewal has just replaced',

@@ -61,6 +61,10 @@ export async function nodeWith(options: TokenSessionOptions<AnyData>): Promise<N
   app.get('/count', async (req, res) => {
     res.json(await of(req).update((data) => (data.count = Number(data.count ?? 0) + 1)))
   })
+  app.get('/update/:key/:value', async (req, res) => {
+    await of(req).update((data) => Object.assign(data, { [req.params.key]: req.params.value }))
+    res.end()
+  })
   app.get('/slow', async (req, res) => {
     of(req)
     if (req.query.saved) {
@@ -68,12 +72,17 @@ export async function nodeWith(options: TokenSessionOptions<AnyData>): Promise<N
       await of(req).save()
     }
     await new Promise<void>((resolve) => arrived(resolve))
+    if (req.query.out) await of(req).destroy()
     if (req.query.regenerate) await of(req).regenerate({ keep: true })
     if (req.query.bytes !== '0') {
       of(req)[String(req.query.key ?? 'slow')] = 'x'.repeat(Number(req.query.bytes ?? 1))
     }
     if (req.query.asks) await of(req).save()
     res.json(of(req).id)
+  })
+  app.get('/remember/:ms', (req, res) => {
+    of(req).cookie.maxAge = Number(req.params.ms)
+    res.end()
   })
   app.get('/out', async (req, res) => {
     await of(req).destroy()

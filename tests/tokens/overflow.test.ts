@@ -1,3 +1,4 @@
+import { sign } from 'cookie-signature'
 import { describe, expect, it } from 'vitest'
 import {
   bearer,
@@ -286,6 +287,43 @@ describe.each(kinds)('a session too large for its cookie: $name', ({ make }) => 
     expect(await read(sealed('x'.repeat(43), make()))).toBeNull()
   })
 
+  it('goes on where the option `user` finds its user anew, and ends with that user’s', async () => {
+    const revocations = new MemoryStore()
+    const { node, clock } = overflowing(make(), { revocations })
+    const ada = (await node()).browser()
+    await ada.get(LARGE)
+    await ada.get('/set/account/ada')
+    const next = await node({ user: (data) => data.account })
+    const there = next.copyOf(ada)
+    await there.get('/set/b/1')
+    expect(await keysOf(there)).toEqual(['account', 'b', 'big'])
+    await next.sessions.revokeUser('ada')
+    await clock.advance(1000)
+    expect(await keysOf(there)).toEqual([])
+  })
+
+  it('is taken over from express-session by two nodes at once, as one', async () => {
+    const { node, clock, handles } = overflowing(make())
+    const records = new MemoryStore({ clock })
+    const text = JSON.stringify({ cookie: { path: '/' }, big: 'x'.repeat(5000) })
+    await records.create('old', { text, expiresAt: clock.now() + HOUR })
+    const secret = 'keyboard cat'
+    const cookie = `connect.sid=${encodeURIComponent(`s:${sign('old', secret)}`)}`
+    const stores = [new WatchedStore(records), new WatchedStore(records)]
+    const nodes = await Promise.all(
+      stores.map((old) => node({ from: { expressSession: { secret, store: old } } })),
+    )
+    // Both have found the old record before either ends it.
+    const gates = stores.map((old) => old.pause('load'))
+    const browsers = nodes.map(({ browser }) => browser())
+    const answers = browsers.map((browser) => browser.get('/', { headers: { cookie } }))
+    for (const gate of gates) await gate.reached
+    for (const gate of gates) gate.resume()
+    for (const answer of answers) expect((await answer).status).toBe(200)
+    expect(await handles()).toHaveLength(1)
+    for (const browser of browsers) expect(await keysOf(browser)).toEqual(['big'])
+  })
+
   it('is gone where its record is, and where nobody has the store', async () => {
     const { node, inner, clock } = overflowing(make())
     const app = await node()
@@ -313,6 +351,18 @@ describe.each(kinds)('a session too large for its cookie: $name', ({ make }) => 
     expect(await dataOf(bob)).toEqual({ a: '1' })
     shelf.recover()
     expect(await keysOf(ada)).toEqual(['big'])
+  })
+
+  it('stays as it was where a sign-in or a sign-out cannot look for what was moved', async () => {
+    const { node, shelf } = overflowing(make())
+    const app = await node()
+    const ada = app.browser()
+    await ada.get('/set/a/1')
+    shelf.fail('load')
+    for (const path of ['/set/userId/ada', '/out']) {
+      expect([path, await ada.get(path)]).toMatchObject([path, { status: 500, setCookies: [] }])
+    }
+    expect(await dataOf(ada)).toEqual({ a: '1' })
   })
 
   it('stays as it was where it cannot be moved', async () => {
@@ -478,6 +528,70 @@ describe.each(kinds)('with a list of the revoked as well: $name', ({ make }) => 
     }
   })
 
+  it('nothing that was revoked goes on with what a failed move has left behind', async () => {
+    const { node: nodeOf, shelf, clock, inner } = overflowing(make())
+    const kept = new MemoryStore({ clock })
+    const lists = [0, 1, 2].map(() => new WatchedStore(kept))
+    const nodes = await Promise.all(lists.map((revocations) => nodeOf({ revocations })))
+    const [one, other, third] = nodes
+    for (const path of [LARGE, '/set/userId/ada', '/regenerate?keep=1']) {
+      const ada = one!.browser()
+      const id = (await ada.get('/set/a/1')).json<string>()
+      // It has asked the list a moment ago.
+      const there = third!.copyOf(ada)
+      expect(await keysOf(there)).toEqual(['a'])
+      const gate = shelf.pause('create')
+      const late = ada.get(LARGE)
+      await gate.reached
+      expect(await other!.sessions.revoke(id)).toBe(true)
+      lists[0]!.fail('load')
+      gate.resume()
+      expect((await late).status).toBe(500)
+      lists[0]!.recover()
+      expect(await inner.load(id)).toBeDefined()
+      expect([path, (await there.get(path)).setCookies]).toEqual([path, []])
+    }
+    expect(third!.events).toEqual(Array(3).fill('stale-write gone'))
+  })
+
+  it('an end under an older name reaches what its renewal has brought to the store', async () => {
+    const { node, shelf, clock } = both()
+    const app = await node()
+    const moved = async () => {
+      const ada = app.browser()
+      const id = (await ada.get('/set/a/1')).json<string>()
+      const going = [app.slow()]
+      const signingOut = app.copyOf(ada).get('/slow?out=1&bytes=0')
+      const out = await going[0]!
+      going.push(app.slow())
+      const renewal = ada.get('/slow?regenerate=1&bytes=5000')
+      const go = await going[1]!
+      go()
+      await renewal
+      expect(await keysOf(ada)).toEqual(['a', 'slow'])
+      const signOut = () => {
+        out()
+        return signingOut
+      }
+      return { ada, id, signOut }
+    }
+    const first = await moved()
+    expect((await first.signOut()).status).toBe(200)
+    expect(await keysOf(first.ada)).toEqual([])
+    const second = await moved()
+    expect(await app.sessions.revoke(second.id)).toBe(true)
+    expect(await keysOf(second.ada)).toEqual([])
+    await second.signOut()
+    const third = await moved()
+    shelf.fail('load')
+    await expect(app.sessions.revoke(third.id)).rejects.toMatchObject({ code: 'ERR_STORE' })
+    shelf.recover()
+    await clock.advance(1000)
+    expect(await app.sessions.revoke(third.id)).toBe(true)
+    expect(await keysOf(third.ada)).toEqual([])
+    await third.signOut()
+  })
+
   it('revoke ends one by its handle, once', async () => {
     const { node } = both()
     const app = await node()
@@ -552,6 +666,8 @@ it('a session that another program has named stays in its token', async () => {
   const cookie = `sid=${jwt.seal(sealed, { now, audience: 'sid' })}`
   const { status } = await app.browser().get(LARGE, { headers: { cookie } })
   expect([status, overflow.calls]).toEqual([500, []])
+  const signedIn = await app.browser().get('/set/userId/ada', { headers: { cookie } })
+  expect([signedIn.status, overflow.calls]).toEqual([200, []])
 })
 
 it.each([null, {}, { get() {}, set() {}, destroy() {} }, kinds[0]!.make()])(

@@ -200,6 +200,57 @@ describe.each(kinds)('sessions in their cookies, with a list of the revoked: $na
     expect(await data(ada)).toEqual({})
   })
 
+  it('ends all but the session that is named, though it was renewed elsewhere a moment ago', async () => {
+    const { node, clock } = listed(make())
+    const [one, other] = [await node(), await node()]
+    const ada = await signedIn(one.browser())
+    const id = (await ada.get('/set/a/1')).json<string>()
+    const phone = await signedIn(one.browser())
+    for (let times = 0; times < 3; times++) await ada.get('/regenerate?keep=1')
+    await other.sessions.revokeUser('ada', { except: id })
+    await clock.advance(1000)
+    expect(await data(ada)).toEqual({ userId: 'ada', a: '1' })
+    expect(await data(phone)).toEqual({})
+    // Not for a name from before a sign-in: that is another session.
+    await ada.get('/out')
+    const before = (await ada.get('/set/a/1')).json<string>()
+    await signedIn(ada)
+    await other.sessions.revokeUser('ada', { except: before })
+    await clock.advance(1000)
+    expect(await data(ada)).toEqual({})
+  })
+
+  it('is done where somebody else ends them at the same moment, so that a crowd loses no races', async () => {
+    const { node, clock, inner, list } = listed(make())
+    const [one, other] = [await node(), await node({ revocations: new WatchedStore(inner) })]
+    const ada = await signedIn(one.browser())
+    const gate = list.pause('create')
+    const late = one.sessions.revokeUser('ada')
+    await gate.reached
+    await other.sessions.revokeUser('ada')
+    gate.resume()
+    await late
+    expect(list.count('replace')).toBe(0)
+    await clock.advance(1000)
+    expect(await data(ada)).toEqual({})
+  })
+
+  it('ends them, also one that somebody else spares at the same moment', async () => {
+    const { node, clock, inner, list } = listed(make())
+    const [one, other] = [await node(), await node({ revocations: new WatchedStore(inner) })]
+    const ada = await signedIn(one.browser())
+    const phone = await signedIn(other.browser())
+    const except = (await ada.get('/set/a/1')).json<string>()
+    const gate = list.pause('create')
+    const all = one.sessions.revokeUser('ada')
+    await gate.reached
+    await other.sessions.revokeUser('ada', { except })
+    gate.resume()
+    await all
+    await clock.advance(1000)
+    expect([await data(ada), await data(phone)]).toEqual([{}, {}])
+  })
+
   it('ends them though the clocks of the nodes differ', async () => {
     const { node, clock } = listed(make())
     const one = await node()
@@ -274,6 +325,26 @@ describe.each(kinds)('sessions in their cookies, with a list of the revoked: $na
     expect(await data(ada)).toEqual({})
   })
 
+  it('keeps the session where a sign-in makes it too large, or one that no token can hold', async () => {
+    for (const overflow of [undefined, new MemoryStore()]) {
+      const { node } = listed(make(), overflow && ({ overflow } as object))
+      const app = await node({ user: (data: AnyData) => data.userId ?? data.exp })
+      const ada = app.browser()
+      await ada.get('/set/a/1')
+      if (overflow === undefined) {
+        const large = 'a'.repeat(4000)
+        for (const path of [`/set/userId/${large}`, `/update/userId/${large}`]) {
+          const { status, setCookies } = await ada.get(path)
+          expect([status, setCookies]).toEqual([500, []])
+          expect(await data(ada)).toEqual({ a: '1' })
+        }
+      }
+      const isHeld = make().reserved === undefined
+      expect((await ada.get('/set/exp/ada')).status).toBe(isHeld ? 200 : 500)
+      expect(await data(ada)).toEqual(isHeld ? { a: '1', exp: 'ada' } : { a: '1' })
+    }
+  })
+
   it('asks twice for a session with a user, at once, and never for nothing', async () => {
     const { node, clock, list } = listed(make())
     const app = await node()
@@ -312,7 +383,7 @@ describe.each(kinds)('sessions in their cookies, with a list of the revoked: $na
   it('lists a session until no token of it can be valid, and no longer', async () => {
     for (const [absoluteTimeout, end] of [
       [DAY, DAY],
-      [false, 2 * HOUR],
+      [false, 400 * DAY],
     ] as const) {
       const { node, clock, inner } = listed(make(), { absoluteTimeout })
       const app = await node()
@@ -329,6 +400,22 @@ describe.each(kinds)('sessions in their cookies, with a list of the revoked: $na
       expect(await kept()).toHaveLength(1)
       await clock.advance(60_000)
       expect(await kept()).toEqual([])
+    }
+  })
+
+  it('lists a session for the longest lifetime that an older token of it may have', async () => {
+    for (const absoluteTimeout of [30 * DAY, false] as const) {
+      const { node, clock } = listed(make(), { absoluteTimeout })
+      const app = await node()
+      const ada = app.browser()
+      await ada.get('/set/a/1')
+      await ada.get(`/remember/${30 * DAY}`)
+      const copy = app.copyOf(ada)
+      await ada.get(`/remember/${HOUR}`)
+      await ada.get('/out')
+      expect(await data(copy)).toEqual({})
+      await clock.advance(3 * HOUR)
+      expect(await data(copy)).toEqual({})
     }
   })
 
