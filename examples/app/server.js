@@ -1,6 +1,7 @@
 // Starts the example: `npm start`, or `node examples/app/server.js` once the package is built.
 // PORT, HOST and COATCHECK_DATA (the folder that outlives a restart) change where it is; STORE=cookie
-// and STORE=jwt leave the sessions to the visitors, where STORE=file (as by default) keeps them.
+// and STORE=jwt leave the sessions to the visitors, where STORE=file (as by default) keeps them, and
+// STORE=postgres://… a database.
 // Everything that can go wrong at a start ends here, as one line that says what to do.
 import { once } from 'node:events'
 import { dirname, join, resolve } from 'node:path'
@@ -22,15 +23,11 @@ if (!Number.isInteger(port) || port < 0 || port > 65535) {
 }
 // The demo accounts have published passwords, so nobody but this machine may reach them by default.
 const host = process.env.HOST || '127.0.0.1'
-const kind = process.env.STORE || 'file'
-if (!['file', 'cookie', 'jwt'].includes(kind)) {
-  fail(`STORE must be file, cookie or jwt, and it is '${kind}'.`)
-}
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const data = resolve(process.env.COATCHECK_DATA || join(root, '.data'))
 
 // Loaded here and not above, so that an old Node and a missing build get a sentence too.
-const [{ createApp }, { openDataFolder, readSecret }, { openUsers }, { openStore }] =
+const [{ createApp }, { openDataFolder, readSecret }, { openUsers }, { isKind, openStore }] =
   await Promise.all([
     import('./app.js'),
     import('./data-folder.js'),
@@ -40,6 +37,13 @@ const [{ createApp }, { openDataFolder, readSecret }, { openUsers }, { openStore
     if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
     return fail('Something is not installed or not built yet: `npm start` does both, then starts.')
   })
+
+const kind = process.env.STORE || 'file'
+if (!isKind(kind)) {
+  // Of a URL no more: it may have a password in it.
+  const shown = kind.replace(/:\/\/.*/s, '://…')
+  fail(`STORE must be file, cookie, jwt or postgres://…, and it is '${shown}'.`)
+}
 
 let secret
 let users
@@ -54,7 +58,10 @@ try {
   )
 }
 
-const place = openStore(kind, { secret, path: join(data, 'sessions') })
+const { close, ...place } = await openStore(kind, { secret, path: join(data, 'sessions') }).catch(
+  // Not the URL, which may have a password in it.
+  (error) => fail(`Cannot use the store of STORE. ${error.message} ${error.cause?.message ?? ''}`),
+)
 const { app, sessions } = createApp({ ...place, users })
 
 const server = app.listen(port, host)
@@ -78,6 +85,7 @@ async function stop() {
   await once(server, 'close')
   // Last, because the requests above still write their sessions.
   await sessions.close()
+  await close?.()
   process.exit(0)
 }
 process.once('SIGINT', stop)

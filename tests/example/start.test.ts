@@ -50,7 +50,10 @@ describe('a start that cannot work ends with one clear line and exit code 1', ()
 
 it('refuses a store that it does not have', async () => {
   const env = { PORT: '0', COATCHECK_DATA: temporaryFolder(), STORE: 'redis' }
-  expectOneLine(await runToEnd([SERVER], env), /^STORE must be file, cookie or jwt, .*'redis'/)
+  expectOneLine(
+    await runToEnd([SERVER], env),
+    /^STORE must be file, cookie, jwt or postgres:.*'redis'/,
+  )
 })
 
 describe('a restart', () => {

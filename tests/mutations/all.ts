@@ -12,6 +12,7 @@ import { movingOver } from './moving-over.js'
 import type { Mutation } from './mutation.js'
 import { oldStores } from './old-stores.js'
 import { operation } from './operation.js'
+import { postgres } from './postgres.js'
 import { responses } from './responses.js'
 import { revocations } from './revocations.js'
 import { stores } from './stores.js'
@@ -37,4 +38,5 @@ export const mutations: readonly Mutation[] = [
   ...revocations,
   ...stores,
   ...tokens,
+  ...postgres,
 ]

@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.js'
 import { OptionError } from '../../errors.js'
 
 /** Names a value without showing it: an option may hold a secret. */
-function kindOf(value: unknown): string {
+export function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'
   if (value === '') return 'an empty string'

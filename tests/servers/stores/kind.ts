@@ -75,7 +75,10 @@ export interface StoreKind {
   lookalike?(place: string): string
   /** What requests of `session()` cost, where that is not the default. */
   readonly counts?: Partial<Counts>
-  /** What the store or its backend lacks in the suite of `coatcheck/testing`. */
+  /**
+   * What the store or its backend lacks in the suite of `coatcheck/testing`. `realTime: false`: what
+   * has expired is decided by the clock that `connect` is given, and the suite moves that.
+   */
   readonly conformance?: Omit<StoreHarness, 'open'>
   /** Puts garbage in the place of a record, past the store. */
   plant?(server: RunningServer, place: string, key: string, garbage: string): Promise<boolean>

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { systemClock } from '../../../../src/core/clock.js'
 import {
+  FakeClock,
   type StoreHarness,
   type StoreUnderTest,
   type TestRunner,
@@ -65,15 +66,18 @@ async function opened(kind: StoreKind, server: RunningServer): Promise<StoreUnde
     open.push(made)
     return made.store
   }
+  const fake = kind.conformance?.realTime === false ? new FakeClock(Date.now()) : undefined
+  const clock = fake ?? systemClock
+  const timed = fake === undefined ? {} : { clock }
   const lookalike = kind.lookalike ?? ((place: string) => `${place.slice(0, -4)}*`)
   const predecessor = await kind.predecessor?.(server, place)
   if (predecessor) open.push(predecessor)
   return {
-    store: await connect({ place }),
-    clock: systemClock,
-    advance: (ms) => delay(ms),
-    another: () => connect({ place }),
-    elsewhere: () => connect({ place: lookalike(place) }),
+    store: await connect({ place, ...timed }),
+    clock,
+    advance: (ms) => (fake ? fake.advance(ms) : delay(ms)),
+    another: () => connect({ place, ...timed }),
+    elsewhere: () => connect({ place: lookalike(place), ...timed }),
     ...(kind.plant && { plant: (key, garbage) => kind.plant!(server, place, key, garbage) }),
     ...(kind.unproxied === undefined && {
       trips: () => proxy.wire.phases,
@@ -92,7 +96,7 @@ async function opened(kind: StoreKind, server: RunningServer): Promise<StoreUnde
       const { exit } = await startStore(kind, { at, place, job: { type: 'program', program } })
       return exit()
     },
-    skewed: (ms) => connect({ place, clock: ahead(systemClock, ms) }),
+    skewed: (ms) => connect({ place, clock: ahead(clock, ms) }),
     ...(predecessor && { predecessor }),
     async dispose() {
       await proxy.pass({ lost: true })

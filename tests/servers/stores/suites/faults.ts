@@ -136,7 +136,8 @@ const TESTS: readonly FaultTest[] = [
     name: 'a touch that is swallowed holds nothing up, and is told',
     async run(app, face) {
       const ada = await visited(app)
-      await app.clock.advance(DAY / 48)
+      // A touch is due by then, and no sweep.
+      await app.clock.advance(DAY / 288)
       const held = app.proxy.hold({ phase: 2 })
       const answer = await Promise.race([ada.get('/'), delay(5000)])
       expect(answer).toMatchObject({ status: 200, setCookies: [] })
@@ -251,11 +252,13 @@ const TESTS: readonly FaultTest[] = [
       await server.start()
       await app.recovered(ada)
       app.go()
-      expect(await slow).toMatchObject({ status: 200, setCookies: [] })
+      const answer = await slow
+      expect(answer.status).toBe(200)
       if (kind.keeps) {
         await expectKept(ada, [1])
       } else {
         // A late write brings nothing back into the empty server.
+        expect(answer.setCookies).toEqual([])
         expect((await ada.get('/')).json()).toEqual({})
         if (face === 'native') expect(app.events.map(([name]) => name)).toContain('stale-write')
       }
