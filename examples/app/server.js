@@ -1,7 +1,7 @@
 // Starts the example: `npm start`, or `node examples/app/server.js` once the package is built.
 // PORT, HOST and COATCHECK_DATA (the folder that outlives a restart) change where it is; STORE=cookie
 // and STORE=jwt leave the sessions to the visitors, where STORE=file (as by default) keeps them, and
-// STORE=postgres://… a database.
+// the URL of a server gives them to it: see store.js.
 // Everything that can go wrong at a start ends here, as one line that says what to do.
 import { once } from 'node:events'
 import { dirname, join, resolve } from 'node:path'
@@ -27,23 +27,23 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const data = resolve(process.env.COATCHECK_DATA || join(root, '.data'))
 
 // Loaded here and not above, so that an old Node and a missing build get a sentence too.
-const [{ createApp }, { openDataFolder, readSecret }, { openUsers }, { isKind, openStore }] =
-  await Promise.all([
-    import('./app.js'),
-    import('./data-folder.js'),
-    import('./users.js'),
-    import('./store.js'),
-  ]).catch((error) => {
-    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
-    return fail('Something is not installed or not built yet: `npm start` does both, then starts.')
-  })
+const [
+  { createApp },
+  { openDataFolder, readSecret },
+  { openUsers },
+  { isKind, KINDS, openStore, shown },
+] = await Promise.all([
+  import('./app.js'),
+  import('./data-folder.js'),
+  import('./users.js'),
+  import('./store.js'),
+]).catch((error) => {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+  return fail('Something is not installed or not built yet: `npm start` does both, then starts.')
+})
 
 const kind = process.env.STORE || 'file'
-if (!isKind(kind)) {
-  // Of a URL no more: it may have a password in it.
-  const shown = kind.replace(/:\/\/.*/s, '://…')
-  fail(`STORE must be file, cookie, jwt or postgres://…, and it is '${shown}'.`)
-}
+if (!isKind(kind)) fail(`STORE must be ${KINDS}, and it is '${shown(kind)}'.`)
 
 let secret
 let users
@@ -58,11 +58,9 @@ try {
   )
 }
 
-const { close, ...place } = await openStore(kind, { secret, path: join(data, 'sessions') }).catch(
-  // Not the URL, which may have a password in it.
-  (error) => fail(`Cannot use the store of STORE. ${error.message} ${error.cause?.message ?? ''}`),
-)
-const { app, sessions } = createApp({ ...place, users })
+const path = join(data, 'sessions')
+const place = await openStore(kind, { secret, path }).catch(({ message }) => fail(message))
+const { app, sessions } = createApp({ ...place.options, users })
 
 const server = app.listen(port, host)
 try {
@@ -75,8 +73,8 @@ try {
   }
   fail(`Cannot listen on ${host}:${port} (${error.code ?? error.message}).`)
 }
-const shown = host === '127.0.0.1' ? 'localhost' : host
-console.log(`Coatcheck is open: http://${shown}:${server.address().port} (Ctrl-C closes it)`)
+const name = host === '127.0.0.1' ? 'localhost' : host
+console.log(`Coatcheck is open: http://${name}:${server.address().port} (Ctrl-C closes it)`)
 
 async function stop() {
   // No new requests; the running ones finish, but a stuck one may not keep the house open.
@@ -85,7 +83,7 @@ async function stop() {
   await once(server, 'close')
   // Last, because the requests above still write their sessions.
   await sessions.close()
-  await close?.()
+  await place.close?.()
   process.exit(0)
 }
 process.once('SIGINT', stop)

@@ -1,33 +1,55 @@
-// Where the sessions are: in files, in a database, or with the visitors, who then carry them in their
+// Where the sessions are: in files, on a server, or with the visitors, who then carry them in their
 // cookies.
 import { CookieStore } from 'coatcheck/stores/cookie'
 import { FileStore } from 'coatcheck/stores/file'
 import { JwtStore } from 'coatcheck/stores/jwt'
 
-const POSTGRES = /^postgres(?:ql)?:\/\//
+// Each is loaded when it is asked for: its driver may not be installed.
+const SERVERS = {
+  'redis:': () => import('./stores/redis.js'),
+  'rediss:': () => import('./stores/redis.js'),
+  'postgres:': () => import('./stores/postgres.js'),
+  'postgresql:': () => import('./stores/postgres.js'),
+}
+
+/** What STORE may be, for a sentence. */
+export const KINDS = 'file, cookie, jwt, redis://… or postgres://…'
 
 /** Whether STORE may be this. */
 export function isKind(kind) {
-  return ['file', 'cookie', 'jwt'].includes(kind) || POSTGRES.test(kind)
+  return ['file', 'cookie', 'jwt'].includes(kind) || schemeOf(kind) in SERVERS
 }
 
-/** The options `store` and `secret` of session(), and how to let go of what was opened for it. */
+/** Of STORE, what may be shown: a URL may have a password in it. */
+export function shown(kind) {
+  return kind.replace(/:.*/s, ':…')
+}
+
+/**
+ * The options `store` and `secret` of session(), and `close` for what was opened. Throws with a
+ * sentence that says what to do.
+ */
 export async function openStore(kind, { secret, path }) {
   // These two have keys instead of a secret: it is the whole session that they protect.
-  if (kind === 'cookie') return { store: new CookieStore({ keys: secret }) }
-  if (kind === 'jwt') return { store: new JwtStore({ keys: secret }) }
-  if (POSTGRES.test(kind)) return { ...(await openPostgres(kind)), secret }
-  return { store: new FileStore({ path }), secret }
+  if (kind === 'cookie') return { options: { store: new CookieStore({ keys: secret }) } }
+  if (kind === 'jwt') return { options: { store: new JwtStore({ keys: secret }) } }
+  if (kind === 'file') return { options: { store: new FileStore({ path }), secret } }
+  const { open, driver, advice } = await SERVERS[schemeOf(kind)]()
+  try {
+    const { store, close } = await open(kind)
+    return { options: { store, secret }, close }
+  } catch (error) {
+    const start = `Cannot use STORE=${shown(kind)}`
+    if (error.code === 'ERR_MODULE_NOT_FOUND') {
+      throw new Error(`${start}: it needs the package ${driver}. npm install ${driver}`)
+    }
+    // Not the message: some drivers quote the URL.
+    const reason = error.cause?.code ?? error.code ?? error.cause?.name ?? error.name
+    throw new Error(`${start} (${reason}). ${advice} Without STORE there are files.`)
+  }
 }
 
-async function openPostgres(connectionString) {
-  const [{ default: pg }, { PostgresStore }] = await Promise.all([
-    import('pg'),
-    import('coatcheck/stores/postgres'),
-  ])
-  const pool = new pg.Pool({ connectionString })
-  const store = new PostgresStore({ pool })
-  // Now and not with the first visitor: a wrong URL shows at the start.
-  await store.migrate()
-  return { store, close: () => pool.end() }
+/** As `new URL` would tell it, which does not take each URL that drivers take. */
+function schemeOf(kind) {
+  return /^[a-z+]+:(?=.)/s.exec(kind.replace('://', ':'))?.[0]
 }

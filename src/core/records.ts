@@ -3,7 +3,7 @@ import { classOf } from './callback-store.js'
 import type { Clock } from './clock.js'
 import { CLOSED_STORE } from './closed-store.js'
 import { type Draft, Held, type Identity, type Opened } from './keeper.js'
-import { endedBy, expiryAfter, type LifetimeSettings } from './lifetime.js'
+import { absoluteEnd, endedBy, expiryAfter, type LifetimeSettings } from './lifetime.js'
 import { decodeRecord, encodeRecord, encodeTombstone } from './record.js'
 import { unanswered } from './refusals.js'
 import { type Awaitable, type ByUser, can, type Entry, type Store, type Stored } from './store.js'
@@ -106,7 +106,14 @@ export class Records {
   entry({ facts, entries }: Draft): Entry {
     const text = encodeRecord(facts, entries)
     const expiresAt = expiryAfter(facts, this.#lifetime, this.#clock.now())
-    return facts.user === undefined ? { text, expiresAt } : { text, expiresAt, user: facts.user }
+    const endsAt = absoluteEnd(facts, this.#lifetime)
+    const { user } = facts
+    return {
+      text,
+      expiresAt,
+      ...(endsAt === undefined ? {} : { endsAt }),
+      ...(user === undefined ? {} : { user }),
+    }
   }
 
   tombstone(next?: string): Entry {

@@ -17,6 +17,11 @@ export interface Entry {
   readonly text: string
   /** When it stops being live, in ms since the epoch. Coarser backends round up. */
   readonly expiresAt: number
+  /**
+   * When it ends at the latest, however often it is touched, in ms since the epoch. A store may
+   * keep what it knows about the record besides for so long. Absent: nobody can tell.
+   */
+  readonly endsAt?: number
   /** Whose session it is, for {@link ByUser}. Absent: nobody's. */
   readonly user?: string
 }

@@ -9,6 +9,21 @@ import { WatchedStore } from '../support/watched-store.js'
 
 const ALONE = { linked: false }
 
+it('tells the store when a record ends at the latest, if anything ends it', async () => {
+  const clock = new FakeClock()
+  const entries: Entry[] = []
+  class Noting extends MemoryStore {
+    override create(key: string, entry: Entry): boolean {
+      entries.push(entry)
+      return super.create(key, entry)
+    }
+  }
+  const { keeper } = keeperOf(new Noting({ clock }), clock)
+  const started = clock.now()
+  await keeper.create(keeper.newIdentity(), draft(clock))
+  expect(entries).toMatchObject([{ expiresAt: started + IDLE, endsAt: started + 100 * IDLE }])
+})
+
 describe('the record of a renewal that comes to nothing is removed', () => {
   it('when a logout elsewhere was faster', async () => {
     const { keeper, store, inner, held, keys, settled } = await keepers()

@@ -13,6 +13,7 @@ import type { Mutation } from './mutation.js'
 import { oldStores } from './old-stores.js'
 import { operation } from './operation.js'
 import { postgres } from './postgres.js'
+import { redis } from './redis.js'
 import { responses } from './responses.js'
 import { revocations } from './revocations.js'
 import { stores } from './stores.js'
@@ -39,4 +40,5 @@ export const mutations: readonly Mutation[] = [
   ...stores,
   ...tokens,
   ...postgres,
+  ...redis,
 ]

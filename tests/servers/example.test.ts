@@ -1,15 +1,22 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { runToEnd, SERVER, startApp, temporaryFolder } from '../example/app-process.js'
 import { Visitor } from '../example/visitor.js'
 import { postgres } from '../support/servers/postgres.js'
+import { redis } from '../support/servers/redis.js'
 import { hasServer } from '../support/servers/server.js'
 
-it.skipIf(!hasServer(postgres))(
-  'STORE=postgres://… npm start signs in and out, lists devices, and survives a restart',
-  async () => {
-    const server = await postgres.start()
+const kinds = [
+  { scheme: 'redis', kind: redis },
+  { scheme: 'postgres', kind: postgres },
+]
+
+describe.each(kinds)('STORE=$scheme://… npm start', ({ scheme, kind }) => {
+  const isHere = hasServer(kind)
+
+  it.skipIf(!isHere)('signs in and out, lists devices, and survives a restart', async () => {
+    const server = await kind.start()
     onTestFinished(() => server.stop())
     const data = temporaryFolder()
     const first = await startApp({ data, store: server.url })
@@ -17,27 +24,50 @@ it.skipIf(!hasServer(postgres))(
     expect(await visitor.views()).toBe(1)
     expect((await visitor.signIn()).headers.location).toBe('/users')
     expect(await visitor.page('/devices')).toContain('data-testid="device"')
+    expect(await visitor.views()).toBe(2)
     expect(await first.stop()).toBe(0)
 
     const second = await startApp({ data, port: first.port, store: server.url })
     expect(await visitor.status('/users')).toBe(200)
+    expect(await visitor.views()).toBe(3)
     await visitor.signOut()
     expect(await visitor.status('/users')).toBe(302)
     expect(await second.stop()).toBe(0)
     const files = join(data, 'sessions')
     expect(existsSync(files) ? readdirSync(files) : []).toEqual([])
-  },
-)
+  })
 
-it('STORE=postgres://… npm start says what is wrong with a database that is not there', async () => {
-  const env = {
-    ...process.env,
-    COATCHECK_DATA: temporaryFolder(),
-    PORT: '0',
-    STORE: 'postgres://ada:hunter2@127.0.0.1:1/none',
-  }
+  it.skipIf(!isHere)('goes on when the server was away', async () => {
+    const server = await kind.start()
+    onTestFinished(() => server.stop())
+    const app = await startApp({ data: temporaryFolder(), store: server.url, quiet: true })
+    const visitor = new Visitor(app.url)
+    await visitor.views()
+    await server.kill()
+    expect(await visitor.status('/')).toBeGreaterThanOrEqual(500)
+    await server.start()
+    await expect.poll(() => visitor.status('/'), { timeout: 20_000 }).toBe(200)
+    expect(await app.stop()).toBe(0)
+  })
+
+  it('says in one line what is wrong with a server that is not there', async () => {
+    const STORE = `${scheme}://ada:hunter2@127.0.0.1:1/none`
+    const env = { PORT: '0', COATCHECK_DATA: temporaryFolder(), STORE }
+    const { code, stdout, stderr } = await runToEnd([SERVER], env)
+    expect(stderr).toMatch(
+      /^Cannot use STORE=[a-z]+:… \(.*\)\. Is it running\? .*there are files\.$/m,
+    )
+    expect(stderr).not.toContain('hunter2')
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+    expect(stdout).toBe('')
+    expect(code).toBe(1)
+  })
+})
+
+it.each(['redis://', 'http://ada:hunter2@host', 'redis'])('STORE=%s is refused', async (STORE) => {
+  const env = { PORT: '0', COATCHECK_DATA: temporaryFolder(), STORE }
   const { code, stderr } = await runToEnd([SERVER], env)
-  expect(code).toBe(1)
-  expect(stderr).toContain('Cannot use the store of STORE.')
+  expect(stderr).toMatch(/^STORE must be file, /)
   expect(stderr).not.toContain('hunter2')
+  expect(code).toBe(1)
 })

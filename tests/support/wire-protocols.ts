@@ -15,7 +15,7 @@ export interface Protocol {
 export type Framer<T> = (piece: Buffer) => T[]
 
 export interface Command {
-  /** In capitals; undefined where the protocol is not known. */
+  /** In capitals, and `EVALSHA` with the hash; undefined where the protocol is not known. */
   readonly name: string | undefined
   readonly bytes: Buffer
   readonly isAnswered: boolean
@@ -92,8 +92,9 @@ function respLength(bytes: Buffer, from: number): number | undefined {
 }
 
 function commandOf(bytes: Buffer): { name: string | undefined; bytes: Buffer } {
-  const [, , name] = bytes.toString('latin1', 0, 64).split('\r\n', 3)
-  return { name: name?.toUpperCase(), bytes }
+  const [, , word, , script] = bytes.toString('latin1', 0, 128).split('\r\n', 5)
+  const name = word?.toUpperCase()
+  return { name: name === 'EVALSHA' ? `${name} ${script}` : name, bytes }
 }
 
 /** Commands with data behind them, and which of their words is its length. */
