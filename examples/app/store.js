@@ -6,6 +6,7 @@ import { JwtStore } from 'coatcheck/stores/jwt'
 
 // Each is loaded when it is asked for: its driver may not be installed.
 const SERVERS = {
+  'sqlite:': () => import('./stores/sqlite.js'),
   'redis:': () => import('./stores/redis.js'),
   'rediss:': () => import('./stores/redis.js'),
   'postgres:': () => import('./stores/postgres.js'),
@@ -13,7 +14,7 @@ const SERVERS = {
 }
 
 /** What STORE may be, for a sentence. */
-export const KINDS = 'file, cookie, jwt, redis://… or postgres://…'
+export const KINDS = 'file, cookie, jwt, sqlite:…, redis://… or postgres://…'
 
 /** Whether STORE may be this. */
 export function isKind(kind) {

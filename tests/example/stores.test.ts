@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { startApp, temporaryFolder } from './app-process.js'
+import { runToEnd, SERVER, startApp, temporaryFolder } from './app-process.js'
 import { Visitor } from './visitor.js'
 
 describe.each(['cookie', 'jwt'])('STORE=%s npm start', (store) => {
@@ -42,5 +42,34 @@ describe.each(['cookie', 'jwt'])('STORE=%s npm start', (store) => {
       const answer = await visitor.submit(path, { _csrf, _method: 'DELETE' })
       expect(answer.status).toBe(404)
     }
+  })
+})
+
+describe('STORE=sqlite:… npm start', () => {
+  it('signs in and out, lists devices, and survives a restart', async () => {
+    const data = temporaryFolder()
+    const store = `sqlite:${join(data, 'kept.db')}`
+    const first = await startApp({ data, store })
+    const visitor = new Visitor(first.url)
+    expect(await visitor.views()).toBe(1)
+    expect((await visitor.signIn()).headers.location).toBe('/users')
+    expect(await visitor.page('/devices')).toContain('data-testid="device"')
+    expect(await first.stop()).toBe(0)
+    // Closed, with nothing left beside it.
+    expect(readdirSync(data).filter((name) => name.startsWith('kept'))).toEqual(['kept.db'])
+
+    const second = await startApp({ data, port: first.port, store })
+    expect(await visitor.status('/users')).toBe(200)
+    await visitor.signOut()
+    expect(await visitor.status('/users')).toBe(302)
+    expect(await second.stop()).toBe(0)
+  })
+
+  it('says what is wrong with a file that cannot be opened', async () => {
+    const data = temporaryFolder()
+    const env = { PORT: '0', COATCHECK_DATA: data, STORE: `sqlite:${join(data, 'none/kept.db')}` }
+    const { code, stderr } = await runToEnd([SERVER], env)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^Cannot use STORE=sqlite:… \(ENOENT\)\. Is there such a folder, .*$/m)
   })
 })

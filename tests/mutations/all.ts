@@ -16,6 +16,7 @@ import { postgres } from './postgres.js'
 import { redis } from './redis.js'
 import { responses } from './responses.js'
 import { revocations } from './revocations.js'
+import { sqlite } from './sqlite.js'
 import { stores } from './stores.js'
 import { tokens } from './tokens.js'
 
@@ -41,4 +42,5 @@ export const mutations: readonly Mutation[] = [
   ...tokens,
   ...postgres,
   ...redis,
+  ...sqlite,
 ]
