@@ -11,10 +11,12 @@ const SERVERS = {
   'rediss:': () => import('./stores/redis.js'),
   'postgres:': () => import('./stores/postgres.js'),
   'postgresql:': () => import('./stores/postgres.js'),
+  'mysql:': () => import('./stores/mysql.js'),
+  'mariadb:': () => import('./stores/mysql.js'),
 }
 
 /** What STORE may be, for a sentence. */
-export const KINDS = 'file, cookie, jwt, sqlite:…, redis://… or postgres://…'
+export const KINDS = 'file, cookie, jwt, sqlite:…, redis://…, postgres://… or mysql://…'
 
 /** Whether STORE may be this. */
 export function isKind(kind) {

@@ -10,6 +10,7 @@ import { fuzz } from './fuzz.js'
 import { lifecycle } from './lifecycle.js'
 import { movingOver } from './moving-over.js'
 import type { Mutation } from './mutation.js'
+import { mysql } from './mysql.js'
 import { oldStores } from './old-stores.js'
 import { operation } from './operation.js'
 import { postgres } from './postgres.js'
@@ -43,4 +44,5 @@ export const mutations: readonly Mutation[] = [
   ...postgres,
   ...redis,
   ...sqlite,
+  ...mysql,
 ]

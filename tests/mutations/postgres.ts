@@ -222,7 +222,7 @@ export const postgres: readonly Mutation[] = [
     rule: 'B42',
     without: 'a user’s name that fits',
     file: 'src/stores/internal/sql-user-index.ts',
-    find: '  if (plain) return user\n',
+    find: "  if (plain && !user.endsWith(' ')) return user\n",
     put: "  if (plain || user !== '') return user\n",
     test: 'tests/stores/internal/sql-identifier.test.ts',
     named: 'name a user, or stand for one',

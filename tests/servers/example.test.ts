@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { runToEnd, SERVER, startApp, temporaryFolder } from '../example/app-process.js'
 import { Visitor } from '../example/visitor.js'
+import { mariadb } from '../support/servers/mariadb.js'
 import { postgres } from '../support/servers/postgres.js'
 import { redis } from '../support/servers/redis.js'
 import { hasServer } from '../support/servers/server.js'
@@ -10,6 +11,7 @@ import { hasServer } from '../support/servers/server.js'
 const kinds = [
   { scheme: 'redis', kind: redis },
   { scheme: 'postgres', kind: postgres },
+  { scheme: 'mysql', kind: mariadb },
 ]
 
 describe.each(kinds)('STORE=$scheme://… npm start', ({ scheme, kind }) => {

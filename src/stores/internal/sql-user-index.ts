@@ -10,7 +10,7 @@ import { derivedName, isStorable } from './sql-identifier.js'
  * - `since`: when that was noted
  *
  * It is written in the same transaction as its record, and after it, so that whoever holds the row
- * of the record has the say. It is only ever read joined to live records. Other writers (the old
+ * of the record has the say; but in MySQL, which inserts into one table at a time, before a new one. It is only ever read joined to live records. Other writers (the old
  * package, an administrator) remove records and leave rows here, which {@link ORPHAN_AGE} is about.
  */
 export const USER_INDEX_ENDING = 'by_user'
@@ -35,7 +35,8 @@ const HASHED = 'sha256:'
 /** What is kept for a user: the name itself, or its hash if it is too long or no text for SQL. */
 export function ownerOf(user: string): string {
   const plain = user.length <= LONGEST_OWNER && !user.startsWith(HASHED) && isStorable(user)
-  if (plain) return user
+  // To collations of MySQL spaces at the end make no difference.
+  if (plain && !user.endsWith(' ')) return user
   // As UTF-16, since a lone surrogate has no UTF-8.
   return HASHED + createHash('sha256').update(Buffer.from(user, 'utf16le')).digest('hex')
 }
