@@ -13,10 +13,13 @@ const SERVERS = {
   'postgresql:': () => import('./stores/postgres.js'),
   'mysql:': () => import('./stores/mysql.js'),
   'mariadb:': () => import('./stores/mysql.js'),
+  'mongodb:': () => import('./stores/mongodb.js'),
+  'mongodb+srv:': () => import('./stores/mongodb.js'),
 }
 
 /** What STORE may be, for a sentence. */
-export const KINDS = 'file, cookie, jwt, sqlite:…, redis://…, postgres://… or mysql://…'
+export const KINDS =
+  'file, cookie, jwt, sqlite:…, redis://…, postgres://…, mysql://… or mongodb://…'
 
 /** Whether STORE may be this. */
 export function isKind(kind) {

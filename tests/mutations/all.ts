@@ -8,6 +8,7 @@ import { expressSession, usedByOthers } from './express-session.js'
 import { failure } from './failure.js'
 import { fuzz } from './fuzz.js'
 import { lifecycle } from './lifecycle.js'
+import { mongodb } from './mongodb.js'
 import { movingOver } from './moving-over.js'
 import type { Mutation } from './mutation.js'
 import { mysql } from './mysql.js'
@@ -30,6 +31,7 @@ export const mutations: readonly Mutation[] = [
   ...everywhere,
   ...fuzz,
   ...oldStores,
+  ...mongodb,
   ...movingOver,
   ...cookieSession,
   ...expressSession,
