@@ -32,8 +32,8 @@ export function keeperFrom(settings: Settings, { endOthers, ...watchers }: Watch
   if (overflow === undefined) return tokens
   return new OverflowKeeper({
     tokens,
-    // No id of such a session is in a token, so nothing is signed.
-    store: new StoreKeeper({ ...shared, ...watchers, store: overflow, secrets: [] }),
+    // No id of such a session is in a token, so nothing is signed; and its tokens are bound.
+    store: new StoreKeeper({ ...shared, ...watchers, store: overflow, secrets: [], unbound: true }),
     revocations,
     lifetime,
     now: () => clock.now(),

@@ -9,6 +9,7 @@ const SERVERS = {
   'sqlite:': () => import('./stores/sqlite.js'),
   'redis:': () => import('./stores/redis.js'),
   'rediss:': () => import('./stores/redis.js'),
+  'memcached:': () => import('./stores/memcached.js'),
   'postgres:': () => import('./stores/postgres.js'),
   'postgresql:': () => import('./stores/postgres.js'),
   'mysql:': () => import('./stores/mysql.js'),
@@ -19,7 +20,7 @@ const SERVERS = {
 
 /** What STORE may be, for a sentence. */
 export const KINDS =
-  'file, cookie, jwt, sqlite:…, redis://…, postgres://…, mysql://… or mongodb://…'
+  'file, cookie, jwt, sqlite:…, redis://…, memcached://…, postgres://…, mysql://… or mongodb://…'
 
 /** Whether STORE may be this. */
 export function isKind(kind) {
@@ -48,6 +49,10 @@ export async function openStore(kind, { secret, path }) {
     const start = `Cannot use STORE=${shown(kind)}`
     if (error.code === 'ERR_MODULE_NOT_FOUND') {
       throw new Error(`${start}: it needs the package ${driver}. npm install ${driver}`)
+    }
+    // An option, or a driver that is missing: these sentences are Coatcheck's own.
+    if (/^ERR_(?:OPTION|UNSUPPORTED)$/.test(error.code)) {
+      throw new Error(`${start}: ${error.message}`)
     }
     // Not the message: some drivers quote the URL.
     const reason = error.cause?.code ?? error.code ?? error.cause?.name ?? error.name

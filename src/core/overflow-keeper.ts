@@ -19,7 +19,8 @@ import { absoluteEnd, type LifetimeSettings, LONGEST_TIME } from './lifetime.js'
 import { decodeRecord, encodeRecord, type Facts } from './record.js'
 import type { End, Revocations } from './revocations.js'
 import type { Awaitable, Stored } from './store.js'
-import { HANDLE, type StoreKeeper } from './store-keeper.js'
+import type { StoreKeeper } from './store-keeper.js'
+import { HANDLE } from './store-users.js'
 import { endedAs, isName, type TokenKeeper, type Unsealed } from './token-keeper.js'
 
 /** Shorter texts, for this part of what fits, are not sealed only to measure them. */

@@ -6,6 +6,7 @@ import { type Draft, Held, type Identity, type Opened } from './keeper.js'
 import { absoluteEnd, endedBy, expiryAfter, type LifetimeSettings } from './lifetime.js'
 import { decodeRecord, encodeRecord, encodeTombstone } from './record.js'
 import { unanswered } from './refusals.js'
+import type { SessionEpochs } from './session-epochs.js'
 import { type Awaitable, type ByUser, can, type Entry, type Store, type Stored } from './store.js'
 import { type StillWanted, withinLimit } from './time-limit.js'
 
@@ -27,6 +28,8 @@ export interface RecordsOptions {
   /** Bounds each load and each commit with its retries, in ms. */
   readonly storeTimeout: number
   readonly clock: Clock
+  /** What sessions are bound to besides. */
+  readonly epochs?: Pick<SessionEpochs, 'check'> | undefined
 }
 
 /**
@@ -40,13 +43,15 @@ export class Records {
   readonly #lifetime: LifetimeSettings
   readonly #limit: number
   readonly #clock: Clock
+  readonly #epochs: Pick<SessionEpochs, 'check'> | undefined
 
-  constructor({ store, lifetime, storeTimeout, clock }: RecordsOptions) {
+  constructor({ store, lifetime, storeTimeout, clock, epochs }: RecordsOptions) {
     this.name = classOf(store)
     this.#store = store
     this.#lifetime = lifetime
     this.#limit = storeTimeout
     this.#clock = clock
+    this.#epochs = epochs
   }
 
   /** Whatever comes from now on is refused with `ERR_CLOSED`. */
@@ -54,18 +59,26 @@ export class Records {
     this.#store = CLOSED_STORE
   }
 
-  /** A store that answers at once is read without a wait, and without a timer. */
-  load(identity: Identity, reissue: boolean, during?: 'commit'): Awaitable<Opened> {
+  /**
+   * A store that answers at once is read without a wait, and without a timer.
+   * @param how `commit`: the limit of the whole commit holds. `unbound`: whatever its user's epoch.
+   */
+  load(identity: Identity, reissue: boolean, how?: 'commit' | 'unbound'): Awaitable<Opened> {
     let found: Awaitable<Stored | undefined>
     try {
       found = this.#store.load(identity.handle)
     } catch (error) {
       throw this.failed(error, 'load')
     }
-    if (!isPending(found)) return this.#decode(identity, reissue, found)
-    // Inside a commit the limit of the whole commit holds.
-    const answer = during === 'commit' ? found : this.within('load', () => found)
-    return answer.then((stored) => this.#decode(identity, reissue, stored))
+    const decode = (stored: Stored | undefined) => this.#decode(identity, reissue, stored)
+    const epochs = how === 'unbound' ? undefined : this.#epochs
+    if (epochs !== undefined) {
+      const bound = Promise.resolve(found).then((stored) => epochs.check(decode(stored)))
+      return how === 'commit' ? bound : this.within('load', () => bound)
+    }
+    if (!isPending(found)) return decode(found)
+    const answer = how === 'commit' ? found : this.within('load', () => found)
+    return answer.then(decode)
   }
 
   #decode(identity: Identity, reissue: boolean, stored: Stored | undefined): Opened {
@@ -75,20 +88,20 @@ export class Records {
   }
 
   /** @param status of a failure, where a commit asks; that of a load is 503 */
-  async find(identity: Identity, status?: number): Promise<Opened> {
+  async find(identity: Identity, status?: number, how?: 'unbound'): Promise<Opened> {
     try {
-      return await this.load(identity, false)
+      return await this.load(identity, false, how)
     } catch (error) {
       throw this.failed(error, 'load', status)
     }
   }
 
   /** The session of a handle, or the one it was renewed to without anybody signing in or out. */
-  async follow(identity: Identity, status?: number): Promise<Opened> {
-    let opened = await this.find(identity, status)
+  async follow(identity: Identity, status?: number, how?: 'unbound'): Promise<Opened> {
+    let opened = await this.find(identity, status, how)
     for (let steps = 0; steps < MOST_RENEWALS && opened.state === 'superseded'; steps++) {
       if (opened.next === undefined) break
-      opened = await this.find({ id: '', handle: opened.next }, status)
+      opened = await this.find({ id: '', handle: opened.next }, status, how)
     }
     return opened
   }

@@ -98,6 +98,14 @@ export function idTaken(store: string): CoatcheckError {
   )
 }
 
+export function idsTaken(store: string): CoatcheckError {
+  return new CoatcheckError('ERR_ID_TAKEN', 'Four new session ids in a row were taken.', {
+    op: 'create',
+    store,
+    outcome: 'failed',
+  })
+}
+
 /** A call of the handler is still under way, and the response waits for it. */
 export function lineTimeout(ms: number): CoatcheckError {
   return new CoatcheckError(

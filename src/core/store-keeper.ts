@@ -1,5 +1,4 @@
 import { keyOf, newId } from '../crypto/session-id.js'
-import { CoatcheckError } from '../errors.js'
 import { CallbackStore } from './callback-store.js'
 import type { Clock } from './clock.js'
 import { CLOSED_STORE, leaveStore, shareStore } from './closed-store.js'
@@ -24,21 +23,21 @@ import { KeyQueue, type Place } from './key-queue.js'
 import { expiryAfter, type LifetimeSettings } from './lifetime.js'
 import { pauseAfter } from './lost-race.js'
 import { Records, type RecordsOptions } from './records.js'
-import { crowded } from './refusals.js'
-import { type Awaitable, can, type Store, type Stored } from './store.js'
+import { crowded, idsTaken } from './refusals.js'
+import { SessionEpochs } from './session-epochs.js'
+import { type Awaitable, can, losesKeys, type Store, type Stored } from './store.js'
+import { StoreUsers } from './store-users.js'
 import type { StillWanted } from './time-limit.js'
 import { Tokens } from './tokens.js'
-import { type Listing, lookAtAll, revokeAll } from './user-sessions.js'
 
 /** A commit that loses this many races in a row gives up: `ERR_CONFLICT`. */
 const MAX_TRIES = 40
 
-/** What a handle looks like that names a record. */
-export const HANDLE = /^[A-Za-z0-9_-]{43}$/
-
-export interface StoreKeeperOptions extends RecordsOptions {
+export interface StoreKeeperOptions extends Omit<RecordsOptions, 'epochs'> {
   /** Newest first, already checked. */
   readonly secrets: readonly string[]
+  /** Somebody else sees to it that the sessions of a user can be ended. */
+  readonly unbound?: true
   /** Takes work that nobody waits for, so that `settled()` and `close()` can. */
   inBackground(work: Promise<unknown>): void
   /** Hears of what failed although its operation has succeeded. */
@@ -53,6 +52,8 @@ export class StoreKeeper implements Keeper {
   readonly capabilities: Capabilities
   #store: Store
   readonly #records: Records
+  readonly #users: StoreUsers
+  readonly #epochs: SessionEpochs | undefined
   readonly #tokens: Tokens
   readonly #lifetime: LifetimeSettings
   readonly #clock: Clock
@@ -67,7 +68,12 @@ export class StoreKeeper implements Keeper {
     this.#onError = options.onError
     this.#store = store
     shareStore(store)
-    this.#records = new Records(options)
+    const isBound = losesKeys(store) && options.unbound !== true
+    const epochs = isBound ? new SessionEpochs(options) : undefined
+    this.#epochs = epochs
+    this.#records = new Records({ ...options, epochs })
+    const destroy = (held: Held) => this.destroy(held)
+    this.#users = new StoreUsers({ records: this.#records, clock, epochs, destroy })
     this.#tokens = new Tokens(secrets)
     this.#lifetime = lifetime
     this.#clock = clock
@@ -100,9 +106,8 @@ export class StoreKeeper implements Keeper {
   }
 
   /** The session of a public name as it is now. */
-  async look(handle: string, status?: number): Promise<Opened> {
-    if (!HANDLE.test(handle)) return { state: 'gone', handle }
-    return this.#records.follow({ id: '', handle }, status)
+  look(handle: string, status?: number): Promise<Opened> {
+    return this.#users.look(handle, undefined, status)
   }
 
   reload(identity: Identity, status?: number): Promise<Opened> {
@@ -115,10 +120,11 @@ export class StoreKeeper implements Keeper {
 
   /** @param status of a failure; before the handler runs it is no commit, and fails as a load does */
   adopt(identity: Identity, draft: Draft, status?: number): Promise<Held | undefined> {
-    const work = async () => {
-      const entry = this.#records.entry(draft)
+    const work = async (still: StillWanted) => {
+      const noted = this.#epochs ? await this.#epochs.noted(draft, undefined, still) : draft
+      const entry = this.#records.entry(noted)
       const created = await this.#store.create(identity.handle, entry)
-      return created ? new Held(identity, draft.facts, entry) : undefined
+      return created ? new Held(identity, noted.facts, entry) : undefined
     }
     return this.#records.within('create', work, status)
   }
@@ -137,8 +143,9 @@ export class StoreKeeper implements Keeper {
       if (first.state !== 'live') return notLive(first)
       let latest = first.held
       for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-        const draft = this.#records.own(() => rewrite(latest))
-        if (draft === undefined) return { state: 'declined', latest }
+        const drafted = this.#records.own(() => rewrite(latest))
+        if (drafted === undefined) return { state: 'declined', latest }
+        const draft = this.#epochs ? await this.#epochs.noted(drafted, latest, still) : drafted
         const entry = this.#records.entry(draft)
         const result = await this.#store.replace(identity.handle, entry, latest.stored)
         still()
@@ -188,7 +195,7 @@ export class StoreKeeper implements Keeper {
         let latest = first.held
         let draft = this.#records.own(() => remake(latest))
         if (draft === undefined) return { state: 'declined', latest }
-        let renewed = await this.#insert(identity, draft, still)
+        let renewed = await this.#insert(identity, draft, still, latest)
         unsent = renewed
         for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
           const tombstone = this.#records.tombstone(
@@ -211,6 +218,7 @@ export class StoreKeeper implements Keeper {
           latest = again.held
           draft = this.#records.own(() => remake(latest))
           if (draft === undefined) return { state: 'declined', latest }
+          if (this.#epochs) draft = await this.#epochs.noted(draft, latest, still)
           const entry = this.#records.entry(draft)
           const { handle } = renewed.identity
           const moved = await this.#store.replace(handle, entry, renewed.stored)
@@ -271,7 +279,8 @@ export class StoreKeeper implements Keeper {
         }
         if (result === 'gone') return undefined
         await pauseAfter(attempt, this.#clock)
-        const again = await this.#records.follow(latest.identity)
+        // Also one that its epoch has ended: that it is gone is still to come.
+        const again = await this.#records.follow(latest.identity, undefined, 'unbound')
         still()
         if (again.state !== 'live') return undefined
         latest = again.held
@@ -300,26 +309,12 @@ export class StoreKeeper implements Keeper {
     return this.#records.within('destroy', async () => this.#store.destroy(handle))
   }
 
-  async list(user: string): Promise<Held[]> {
-    const { found, failures } = await this.#listing(user, 'list')
-    for (const failure of failures) throw failure
-    return found
-  }
-
-  async #listing(user: string, op: string): Promise<Listing> {
-    const store = this.#records.byUser(op)
-    const keys = await this.#records.within('keysOfUser', async () => store.keysOfUser(user))
-    return lookAtAll(keys, user, (handle) => this.look(handle))
+  list(user: string): Promise<Held[]> {
+    return this.#users.list(user)
   }
 
   revokeUser(user: string, revoking: Revoking): Promise<number> {
-    return revokeAll({
-      ...revoking,
-      now: this.#clock.now(),
-      list: () => this.#listing(user, 'revokeUser'),
-      look: (handle) => this.look(handle),
-      destroy: (held) => this.destroy(held),
-    })
+    return this.#users.revoke(user, revoking)
   }
 
   async sweep(limit: number | undefined): Promise<number> {
@@ -353,7 +348,14 @@ export class StoreKeeper implements Keeper {
     this.#inBackground(this.#remove(handle).catch(this.#onError))
   }
 
-  async #insert(identity: Identity, draft: Draft, still: StillWanted): Promise<Held> {
+  /** @param before the session that goes on so */
+  async #insert(
+    identity: Identity,
+    drafted: Draft,
+    still: StillWanted,
+    before?: Held,
+  ): Promise<Held> {
+    const draft = this.#epochs ? await this.#epochs.noted(drafted, before, still) : drafted
     const entry = this.#records.entry(draft)
     let named = identity
     // Two of 2^192 ids do not meet; a store that says so is broken, or ids are no longer random.
@@ -368,11 +370,7 @@ export class StoreKeeper implements Keeper {
       if (created) return new Held(named, draft.facts, entry)
       named = this.newIdentity()
     }
-    throw new CoatcheckError('ERR_ID_TAKEN', 'Four new session ids in a row were taken.', {
-      op: 'create',
-      store: this.#records.name,
-      outcome: 'failed',
-    })
+    throw idsTaken(this.#records.name)
   }
 
   /** Commits of one session wait for each other; the limit counts from joining the line. */

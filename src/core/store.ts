@@ -93,14 +93,11 @@ export interface ByUser {
 }
 
 /**
- * Keeps a number for each user, so that all sessions of a user can be ended by a store that cannot
- * find them: a session is written with the epoch of its user, and ends when that is raised.
+ * Its index may lose keys of live records without a word, as a cache does. To end all sessions of a
+ * user it is not enough then, and each session is bound to a record of its user besides.
  */
-export interface Epochs {
-  /** undefined: there is none. */
-  epochOf(user: string): Promise<number | undefined>
-  /** Makes the epoch a higher number than it was and ever has been, kept until then; gives it. */
-  raiseEpoch(user: string, until: number): Promise<number>
+export interface Lossy {
+  readonly losesKeys: true
 }
 
 /** Holds something open. Closes only what the store itself opened, never a client passed in. */
@@ -126,11 +123,15 @@ export function can<K extends keyof Capability>(store: object, method: K): store
   return typeof (store as Record<string, unknown>)[method] === 'function'
 }
 
+/** Whether the index of `store` may lose keys. */
+export function losesKeys(store: object): boolean {
+  return (store as Partial<Lossy>).losesKeys === true
+}
+
 interface Capability {
   sweep: Sweepable
   entries: Enumerable
   keysOfUser: ByUser
-  epochOf: Epochs
   close: Closable
   onReport: Reporting
 }

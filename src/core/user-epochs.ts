@@ -23,6 +23,11 @@ export function epochAsked(kept: UserEpoch | undefined, handle: string): number 
   return kept?.spared.get(handle) ?? kept?.epoch ?? 0
 }
 
+/** Whether a session of this handle stays although the epoch it has noted is over. */
+export function spares({ spared }: UserEpoch, handle: string, noted: number): boolean {
+  return noted >= (spared.get(handle) ?? Number.POSITIVE_INFINITY)
+}
+
 /** Where the epoch of a user is kept. */
 export function epochKey(user: string): string {
   return keyOf(`coatcheck epoch ${user}`)
@@ -82,7 +87,7 @@ export async function raiseEpoch(raise: Raise, still: StillWanted): Promise<User
       epoch: Math.max(clock.now(), found + 1),
       spared: new Map(spared.map((handle) => [handle, epochAsked(before, handle)])),
     }
-    const entry = { text: textOf(next), expiresAt: Math.max(until, stored?.expiresAt ?? 0) }
+    const entry = { text: epochText(next), expiresAt: Math.max(until, stored?.expiresAt ?? 0) }
     const isRaised = stored
       ? (await store.replace(key, entry, stored)) === 'replaced'
       : await store.create(key, entry)
@@ -98,7 +103,8 @@ function sparesOnly(kept: UserEpoch, handles: readonly string[]): boolean {
   return [...kept.spared.keys()].every((handle) => handles.includes(handle))
 }
 
-function textOf({ epoch, spared }: UserEpoch): string {
+/** The text of an epoch. */
+export function epochText({ epoch, spared }: UserEpoch): string {
   return JSON.stringify({ v: 1, epoch, spared: [...spared] })
 }
 

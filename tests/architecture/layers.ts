@@ -26,7 +26,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'core/record.ts',
     'types of core/token-store.ts',
   ],
-  'stores/internal': ['errors.ts', 'crypto', 'core/clock.ts', 'types of core/store.ts'],
+  'stores/internal': [
+    'errors.ts',
+    'crypto',
+    'core/clock.ts',
+    'core/record.ts',
+    'types of core/store.ts',
+  ],
   'kind.ts': [],
   'store-option.ts': [...ENGINE, 'kind.ts'],
   'option-checks.ts': ['errors.ts', 'kind.ts'],
@@ -132,6 +138,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 /** Where HTTP is known. */
 const KNOW_HTTP = ['http', 'testing']
 const HTTP = /^node:(?:http|https|http2|net|tls)$/
+/** Where sockets to a server are, without HTTP. */
+const KNOW_SOCKETS = ['stores/internal']
+const SOCKETS = /^node:(?:net|tls)$/
 
 /** Imports that the table does not allow, as sentences. */
 export function forbiddenImports(sources: Sources): string[] {
@@ -172,7 +181,10 @@ function objectionTo(one: Import): string | undefined {
   const { specifier } = one
   const target = targetOf(one)
   if (target === undefined) {
-    if (HTTP.test(specifier) && !KNOW_HTTP.includes(layer)) return 'this layer knows no HTTP'
+    const isSocket = SOCKETS.test(specifier) && KNOW_SOCKETS.includes(layer)
+    if (HTTP.test(specifier) && !isSocket && !KNOW_HTTP.includes(layer)) {
+      return 'this layer knows no HTTP'
+    }
     if (specifier.startsWith('node:') || PACKAGES[specifier]?.includes(one.from)) return undefined
     return 'no other package'
   }

@@ -9,6 +9,7 @@ import { failure } from './failure.js'
 import { fuzz } from './fuzz.js'
 import { lifecycle } from './lifecycle.js'
 import { mongodb } from './mongodb.js'
+import { memcached } from './memcached.js'
 import { movingOver } from './moving-over.js'
 import type { Mutation } from './mutation.js'
 import { mysql } from './mysql.js'
@@ -43,6 +44,7 @@ export const mutations: readonly Mutation[] = [
   ...revocations,
   ...stores,
   ...tokens,
+  ...memcached,
   ...postgres,
   ...redis,
   ...sqlite,

@@ -4,17 +4,22 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { runToEnd, SERVER, startApp, temporaryFolder } from '../example/app-process.js'
 import { Visitor } from '../example/visitor.js'
 import { mariadb } from '../support/servers/mariadb.js'
+import { memcached } from '../support/servers/memcached.js'
 import { mongo } from '../support/servers/mongo.js'
 import { postgres } from '../support/servers/postgres.js'
 import { redis } from '../support/servers/redis.js'
-import { hasServer } from '../support/servers/server.js'
+import { hasServer, type RunningServer } from '../support/servers/server.js'
 
 const kinds = [
   { scheme: 'redis', kind: redis },
+  { scheme: 'memcached', kind: memcached },
   { scheme: 'postgres', kind: postgres },
   { scheme: 'mysql', kind: mariadb },
   { scheme: 'mongodb', kind: mongo },
 ]
+
+/** What STORE is for a server: clients of Memcached know no URLs. */
+const storeOf = ({ url }: RunningServer) => (url.includes('://') ? url : `memcached://${url}`)
 
 describe.each(kinds)('STORE=$scheme://… npm start', ({ scheme, kind }) => {
   const isHere = hasServer(kind)
@@ -23,7 +28,7 @@ describe.each(kinds)('STORE=$scheme://… npm start', ({ scheme, kind }) => {
     const server = await kind.start()
     onTestFinished(() => server.stop())
     const data = temporaryFolder()
-    const first = await startApp({ data, store: server.url })
+    const first = await startApp({ data, store: storeOf(server) })
     const visitor = new Visitor(first.url)
     expect(await visitor.views()).toBe(1)
     expect((await visitor.signIn()).headers.location).toBe('/users')
@@ -31,7 +36,7 @@ describe.each(kinds)('STORE=$scheme://… npm start', ({ scheme, kind }) => {
     expect(await visitor.views()).toBe(2)
     expect(await first.stop()).toBe(0)
 
-    const second = await startApp({ data, port: first.port, store: server.url })
+    const second = await startApp({ data, port: first.port, store: storeOf(server) })
     expect(await visitor.status('/users')).toBe(200)
     expect(await visitor.views()).toBe(3)
     await visitor.signOut()
@@ -45,7 +50,7 @@ describe.each(kinds)('STORE=$scheme://… npm start', ({ scheme, kind }) => {
     const server = await kind.start()
     onTestFinished(() => server.stop())
     if (!server.isOurs) return context.skip('the server is not ours to end')
-    const app = await startApp({ data: temporaryFolder(), store: server.url, quiet: true })
+    const app = await startApp({ data: temporaryFolder(), store: storeOf(server), quiet: true })
     const visitor = new Visitor(app.url)
     await visitor.views()
     await server.kill()
@@ -56,7 +61,8 @@ describe.each(kinds)('STORE=$scheme://… npm start', ({ scheme, kind }) => {
   })
 
   it('says in one line what is wrong with a server that is not there', async () => {
-    const STORE = `${scheme}://ada:hunter2@127.0.0.1:1/none`
+    const url = `${scheme}://ada:hunter2@127.0.0.1:1/none`
+    const STORE = scheme === 'memcached' ? 'memcached://127.0.0.1:1' : url
     const env = { PORT: '0', COATCHECK_DATA: temporaryFolder(), STORE }
     const { code, stdout, stderr } = await runToEnd([SERVER], env)
     expect(stderr).toMatch(
@@ -73,6 +79,15 @@ it.each(['redis://', 'http://ada:hunter2@host', 'redis'])('STORE=%s is refused',
   const env = { PORT: '0', COATCHECK_DATA: temporaryFolder(), STORE }
   const { code, stderr } = await runToEnd([SERVER], env)
   expect(stderr).toMatch(/^STORE must be file, /)
+  expect(stderr).not.toContain('hunter2')
+  expect(code).toBe(1)
+})
+
+it('a URL that its store cannot use is refused in the words of the store', async () => {
+  const STORE = 'memcached://ada:hunter2@127.0.0.1/none'
+  const env = { PORT: '0', COATCHECK_DATA: temporaryFolder(), STORE }
+  const { code, stderr } = await runToEnd([SERVER], env)
+  expect(stderr).toMatch(/^Cannot use STORE=memcached:…: MemcachedStore: option 'servers' must be/)
   expect(stderr).not.toContain('hunter2')
   expect(code).toBe(1)
 })

@@ -88,6 +88,8 @@ class Process {
       store: turnstile === undefined ? store : turnstile.store(store),
       clock,
       secrets: ['a secret of the conformance suite, long enough'],
+      // That users' sessions are bound to a record of the user is of the engine, and not tried here.
+      unbound: true,
       lifetime: { idleTimeout: HOUR, absoluteTimeout: null },
       storeTimeout: 10 * HOUR,
       inBackground: (work) => void this.background.push(work.catch(() => {})),

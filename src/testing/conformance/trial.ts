@@ -60,7 +60,8 @@ export function startTrial(subject: StoreUnderTest, harness: StoreHarness): Tria
     maxText,
     limit,
     patience,
-    shortLife: realTime ? Math.max(2 * unit, 800) : 60_000,
+    // Twice as long is clearly longer: the one has ended surely before the other may.
+    shortLife: realTime ? Math.max(2 * unit + drift, 800) : 60_000,
     margin: realTime ? Math.max(unit, 400) : 1,
     later,
     entry(text, user, life = HOUR) {

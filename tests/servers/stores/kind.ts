@@ -67,6 +67,8 @@ export interface StoreKind {
   readonly keeps: boolean
   /** Why no proxy fits in front of it: clients of a cluster find its nodes by themselves. */
   readonly unproxied?: string
+  /** Why no connection may be lost: there are clients that end their process then. */
+  readonly fragile?: string
   connect(at: Address, options: ConnectOptions): Promise<OpenStore>
   /**
    * A place that a careless pattern for `place` matches too.

@@ -66,7 +66,7 @@ export async function world(subject: Subject, face: Face = 'native'): Promise<Wo
     return answer
   }
   // Before the app ends, which waits for what is under way.
-  onTestFinished(() => proxy.pass({ lost: true }))
+  onTestFinished(() => proxy.pass({ lost: subject.kind.fragile === undefined }))
   return {
     ...app,
     proxy,

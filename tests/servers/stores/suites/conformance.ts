@@ -17,7 +17,9 @@ import { freshPlace } from './suite.js'
 
 /** The suite of `coatcheck/testing`, on the real server, through a proxy that makes the outages. */
 export function storeConformance(kind: StoreKind): void {
-  describe.skipIf(!hasServer(kind.server))(`${kind.name}: the contract`, () => {
+  // Where the server counts in seconds, most tests wait: they do so together.
+  const options = { concurrent: (kind.conformance?.unit ?? 1) >= 1000 }
+  describe.skipIf(!hasServer(kind.server))(`${kind.name}: the contract`, options, () => {
     let server: RunningServer
     beforeAll(async () => {
       server = await kind.server.start()
@@ -40,8 +42,9 @@ export function conformance(
   server: () => RunningServer,
 ): void {
   const { lacks: lacking, ...traits } = kind.conformance ?? {}
-  const { unproxied } = kind
+  const { unproxied, fragile } = kind
   const lacks = {
+    ...(fragile && { outage: fragile, blackHole: fragile }),
     ...(unproxied && { outage: unproxied, blackHole: unproxied, trips: unproxied }),
     ...(kind.plant === undefined && { plant: 'there is no way in' }),
     ...(kind.predecessor === undefined && { predecessor: 'it replaces no other package' }),
@@ -81,8 +84,10 @@ async function opened(kind: StoreKind, server: RunningServer): Promise<StoreUnde
     ...(kind.plant && { plant: (key, garbage) => kind.plant!(server, place, key, garbage) }),
     ...(kind.unproxied === undefined && {
       trips: () => proxy.wire.phases,
-      outage: { begin: () => proxy.refuse(), end: () => proxy.pass() },
-      blackHole: { begin: () => proxy.blackHole(), end: () => proxy.pass() },
+      ...(kind.fragile === undefined && {
+        outage: { begin: () => proxy.refuse(), end: () => proxy.pass() },
+        blackHole: { begin: () => proxy.blackHole(), end: () => proxy.pass() },
+      }),
     }),
     async processes(programs) {
       const processes = await Promise.all(
@@ -99,7 +104,7 @@ async function opened(kind: StoreKind, server: RunningServer): Promise<StoreUnde
     skewed: (ms) => connect({ place, clock: ahead(clock, ms) }),
     ...(predecessor && { predecessor }),
     async dispose() {
-      await proxy.pass({ lost: true })
+      await proxy.pass({ lost: kind.fragile === undefined })
       for (const { close } of open) await close()
       await proxy.stop()
     },

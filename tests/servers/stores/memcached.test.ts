@@ -1,0 +1,4 @@
+import { onServers } from './memcached-kinds.js'
+import { serverStore } from './suites/all.js'
+
+serverStore(onServers)

@@ -1,0 +1,319 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { keyOf } from '../../src/crypto/session-id.js'
+import { MemcachedStore, type MemcachedStoreOptions } from '../../src/stores/memcached.js'
+import { FakeClock } from '../../src/testing/index.js'
+import { fakeMemcached } from '../support/fake-memcached.js'
+
+const LATER = Date.now() + 3_600_000
+const entry = (text: string, user?: string) => ({
+  text,
+  expiresAt: LATER,
+  ...(user !== undefined && { user }),
+})
+
+function storeOn(servers: string, options: Partial<MemcachedStoreOptions> = {}) {
+  const store = new MemcachedStore({
+    servers,
+    timeout: 60_000,
+    ...options,
+  } as MemcachedStoreOptions)
+  onTestFinished(() => store.close())
+  return store
+}
+
+describe('a connection of MemcachedStore', () => {
+  it('is made by the first operation, once for all that come together', async () => {
+    const server = await fakeMemcached()
+    const store = storeOn(server.url)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(server.connections).toBe(0)
+    await Promise.all(['a', 'b', 'c'].map((key) => store.load(key)))
+    expect(server.connections).toBe(1)
+    expect(server.asked.map((line) => line.split(' ')[0])).toEqual(['mn', 'mg', 'mg', 'mg'])
+  })
+
+  it('is closed by close(), after which nothing works and nothing hangs', async () => {
+    const server = await fakeMemcached()
+    const store = storeOn(server.url)
+    await store.load('a')
+    server.fall()
+    const late = store.load('a')
+    await Promise.all([store.close(), expect(late).rejects.toMatchObject({ code: 'ERR_CLOSED' })])
+    await expect(store.load('a')).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+  })
+
+  it('ends with an operation that is not answered in time, and the next one has a new one', async () => {
+    const server = await fakeMemcached()
+    const store = storeOn(server.url, { timeout: 50 })
+    await store.create('a', entry('{"a":1}'))
+    await store.create('b', entry('{"b":1}'))
+    server.fall()
+    const late = Promise.allSettled([store.load('a'), store.load('b'), store.touch('a', LATER)])
+    for (const result of await late) {
+      expect(result).toMatchObject({
+        reason: { code: 'ERR_STORE_TIMEOUT', outcome: 'unknown', retryable: true },
+      })
+    }
+    // What was asked is answered now, to nobody.
+    server.speak()
+    expect((await store.load('b'))?.text).toBe('{"b":1}')
+    expect((await store.load('a'))?.text).toBe('{"a":1}')
+  })
+
+  it.each([
+    ['what is no answer', 'HELLO'],
+    ['an answer to something else', 'VA 2 c1 t1 O0\r\n{}'],
+    ['data without an end', 'VA 1 c1 t1 O1\r\n{}'],
+    ['data of an impossible length', 'VA 99999999999 c1 t1 O1'],
+    ['data of no length', 'VA x'],
+    ['no cas id', 'VA 2 t1 O1\r\n{}'],
+    ['a line without an end', 'x'.repeat(5000)],
+    ['an error of the protocol', 'CLIENT_ERROR bad command line format'],
+  ])('ends when %s comes, and the next operation has a new one', async (_, answer) => {
+    const server = await fakeMemcached()
+    const store = storeOn(server.url)
+    await store.create('a', entry('{"a":1}'))
+    server.instead = (line) => (line.startsWith('mg a ') ? answer : undefined)
+    const results = await Promise.allSettled([store.load('a'), store.load('c')])
+    expect(results.map(({ status }) => status)).toContain('rejected')
+    server.instead = () => undefined
+    expect((await store.load('a'))?.text).toBe('{"a":1}')
+    expect(await store.load('c')).toBeUndefined()
+  })
+
+  it('ends when an answer comes that nobody waits for', async () => {
+    const server = await fakeMemcached()
+    const store = storeOn(server.url)
+    await store.create('b', entry('{"b":1}'))
+    server.instead = (line) => (line.startsWith('mg a ') ? 'EN\r\nEN' : undefined)
+    expect(await store.load('a')).toBeUndefined()
+    await expect.poll(() => server.connections).toBe(0)
+    expect((await store.load('b'))?.text).toBe('{"b":1}')
+  })
+
+  it('tells what the server refuses, and goes on', async () => {
+    const server = await fakeMemcached()
+    const store = storeOn(server.url)
+    await store.load('a')
+    server.instead = (line) =>
+      line.startsWith('add') ? 'SERVER_ERROR out of memory storing object' : undefined
+    await expect(store.create('a', entry('{}'))).rejects.toMatchObject({
+      code: 'ERR_STORE',
+      outcome: 'failed',
+      message: expect.stringContaining('out of memory storing object'),
+    })
+    server.instead = () => undefined
+    expect(await store.create('a', entry('{}'))).toBe(true)
+    expect(server.connections).toBe(1)
+  })
+
+  it('refuses what is too large by a code of its own, and keeps the record that was there', async () => {
+    const server = await fakeMemcached({ largest: 1000 })
+    const store = storeOn(server.url)
+    await store.create('a', entry('{"a":1}'))
+    const seen = await store.load('a')
+    const large = entry(JSON.stringify({ a: 'x'.repeat(2000) }))
+    const refused = { code: 'ERR_RECORD_TOO_LARGE', status: 500 }
+    await expect(store.replace('a', large, seen!)).rejects.toMatchObject(refused)
+    await expect(store.create('b', large)).rejects.toMatchObject(refused)
+    expect((await store.load('a'))?.text).toBe('{"a":1}')
+    // `ms` with a cas id would have removed it.
+    expect(server.asked.filter((line) => line.startsWith('ms '))).toEqual([])
+  })
+
+  it('begins with the username and the password', async () => {
+    const server = await fakeMemcached({ auth: 'ada pass' })
+    const store = storeOn(server.url, { username: 'ada', password: 'pass' })
+    expect(await store.create('a', entry('{}'))).toBe(true)
+    const stranger = storeOn(server.url, { username: 'ada', password: 'guess' })
+    const refused = await stranger.load('a').catch((error: unknown) => error)
+    expect(refused).toMatchObject({ code: 'ERR_STORE' })
+    expect(JSON.stringify(refused) + String((refused as Error).stack)).not.toContain('guess')
+  })
+
+  it('fails at once for a while after it could not be made, and then tries again', async () => {
+    const server = await fakeMemcached()
+    await server.refuse()
+    const store = storeOn(server.url)
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await expect(store.load('a')).rejects.toMatchObject({ code: 'ERR_STORE', outcome: 'failed' })
+    }
+    await server.listen()
+    await expect.poll(() => store.load('a').catch(() => 'failed')).toBeUndefined()
+  })
+
+  it('is not tried again by each of many operations where no memcached answers', async () => {
+    const server = await fakeMemcached()
+    server.instead = () => '-ERR unknown command'
+    const now = vi.spyOn(performance, 'now').mockReturnValue(1e6)
+    onTestFinished(() => now.mockRestore())
+    const store = storeOn(server.url)
+    const fail = async () => {
+      for (let n = 0; n < 20; n++) await store.load('a').catch(() => {})
+    }
+    await fail()
+    expect(server.asked).toEqual(['mn'])
+    // The longest pause is over.
+    now.mockReturnValue(1e6 + 2000)
+    await fail()
+    expect(server.asked).toEqual(['mn', 'mn'])
+  })
+
+  it('that was reset in the middle of an answer fails what waits, and nothing else', async () => {
+    const server = await fakeMemcached()
+    const store = storeOn(server.url)
+    await store.create('a', entry('{"a":1}'))
+    server.instead = (line) => {
+      if (!line.startsWith('mg')) return undefined
+      setImmediate(() => server.reset())
+      return 'VA 100 c1 t1'
+    }
+    await expect(store.load('a')).rejects.toMatchObject({ code: 'ERR_STORE', outcome: 'unknown' })
+    server.instead = () => undefined
+    expect((await store.load('a'))?.text).toBe('{"a":1}')
+  })
+})
+
+describe('what MemcachedStore sends', () => {
+  const DAY = 24 * 60 * 60 * 1000
+
+  it.each([
+    ['half a second', 500, 2],
+    ['a minute', 60_000, 61],
+    ['30 days less a second', 30 * DAY - 1000, 2_592_000],
+  ])('is seconds for %s, one more than asked for', async (_, life, seconds) => {
+    const clock = new FakeClock()
+    const server = await fakeMemcached({ now: () => clock.now() })
+    const store = storeOn(server.url, { clock })
+    await store.create('a', { text: '{}', expiresAt: clock.now() + life })
+    expect(server.asked.at(-1)).toBe(`add a 2 ${seconds} 2`)
+  })
+
+  it('is a date beyond 30 days, which is not taken for one in 1970', async () => {
+    const clock = new FakeClock()
+    const server = await fakeMemcached({ now: () => clock.now() })
+    const store = storeOn(server.url, { clock })
+    const expiresAt = clock.now() + 31 * DAY
+    await store.create('a', { text: '{}', expiresAt })
+    await store.touch('a', expiresAt)
+    const date = Math.ceil(expiresAt / 1000)
+    expect(server.asked.slice(-2)).toEqual([`add a 2 ${date} 2`, `touch a ${date}`])
+    expect(await store.load('a')).toBeDefined()
+    await store.touch('a', 1e15)
+    // Later dates are dates before 1970 to the server.
+    expect(server.asked.at(-1)).toBe('touch a 2147483647')
+  })
+
+  it('never says that a record ends before its time', async () => {
+    const clock = new FakeClock()
+    const server = await fakeMemcached({ now: () => clock.now() })
+    const store = storeOn(server.url, { clock })
+    for (let ms = 0; ms < 1000; ms += 37) {
+      const expiresAt = clock.now() + 5000
+      await store.create(`k${ms}`, { text: '{}', expiresAt })
+      await clock.advance(ms)
+      expect((await store.load(`k${ms}`))!.expiresAt).toBeGreaterThanOrEqual(expiresAt)
+      await clock.advance(expiresAt - 1 - clock.now())
+      expect(await store.load(`k${ms}`)).toBeDefined()
+    }
+  })
+
+  it('replaces by what it has itself written after a look at it', async () => {
+    const server = await fakeMemcached()
+    const store = storeOn(server.url)
+    await store.create('a', entry('{"a":1}'))
+    expect(await store.replace('a', entry('{"a":2}'), entry('{"a":1}'))).toBe('replaced')
+    expect(await store.replace('a', entry('{"a":3}'), entry('{"a":1}'))).toBe('changed')
+    expect(server.asked.slice(-3).map((line) => line.split(' ')[0])).toEqual(['mg', 'cas', 'mg'])
+  })
+})
+
+describe.each([
+  ['since 1.6', true],
+  ['before', false],
+])('on a server of a version %s, MemcachedStore', (_, meta) => {
+  it('touches what another has just written, and loses nothing of it', async () => {
+    const server = await fakeMemcached({ meta })
+    const [store, other] = [storeOn(server.url), storeOn(server.url)]
+    await store.create('a', entry('{"a":1}'))
+    let seen = await other.load('a')
+    for (let n = 2; n < 20; n++) {
+      const text = `{"a":${n}}`
+      const [before, replaced, after] = await Promise.all([
+        store.touch('a', LATER + 60_000),
+        other.replace('a', entry(text), seen!),
+        store.touch('a', LATER + 60_000),
+      ])
+      expect([before, replaced, after]).toEqual([true, 'replaced', true])
+      // And a touch is no change to who has loaded before it.
+      seen = await other.load('a')
+      expect(seen).toMatchObject({ text })
+      expect(await store.touch('a', LATER + 90_000)).toBe(true)
+      expect((await other.load('a'))!.expiresAt).toBeGreaterThanOrEqual(LATER + 90_000)
+    }
+  })
+})
+
+describe('a record on a server that tells no remaining life', () => {
+  it('has its end behind it, unless its cookie tells that', async () => {
+    const server = await fakeMemcached({ meta: false })
+    const store = storeOn(server.url)
+    const session = JSON.stringify({ cookie: { expires: new Date(LATER) }, a: 1 })
+    await store.create('old', entry(session))
+    await store.create('other', entry('{"a":1}'))
+    const kept = (key: string) => server.items.get(key)!.value.toString()
+    expect(kept('old')).toBe(session)
+    expect(kept('other')).toMatch(/^\{"a":1\}[ \t]{112}$/)
+    await store.touch('old', LATER + 1)
+    expect(kept('old')).toMatch(/[ \t]{112}$/)
+    expect(await store.load('old')).toMatchObject({ text: session, expiresAt: LATER + 1 })
+    expect(await store.load('other')).toMatchObject({ text: '{"a":1}', expiresAt: LATER })
+  })
+})
+
+describe('the list of keys that MemcachedStore keeps of a user', () => {
+  it('is no part of a record of this package, and white space behind any other', async () => {
+    const server = await fakeMemcached()
+    const store = storeOn(server.url)
+    const facts = { created: 1, started: 1, idle: 1, user: 'ada' }
+    const native = `{"v":1,"facts":${JSON.stringify(facts)},"data":{}}`
+    await store.create(keyOf('n'), entry(native, 'ada'))
+    await store.create(keyOf('o'), entry('{"cookie":{}}', 'ada'))
+    const kept = (id: string) => server.items.get(keyOf(id))!.value.toString()
+    expect(kept('n')).toBe(native)
+    expect(kept('o')).toMatch(/^\{"cookie":\{\}\}[ \t]{112}$/)
+    expect(await store.keysOfUser('ada')).toEqual([keyOf('n'), keyOf('o')])
+  })
+
+  it('loses dead keys after a while, and no key whose record is still to come', async () => {
+    const clock = new FakeClock()
+    const server = await fakeMemcached({ now: () => clock.now() })
+    const store = storeOn(server.url, { clock })
+    const record = (user: string) => ({ text: '{}', expiresAt: clock.now() + 9e6, user })
+    const list = () => [...server.items].find(([name]) => name.startsWith('~u:'))?.[1].value
+    for (const key of ['dead', 'alive']) await store.create(key, record('ada'))
+    await store.destroy('dead')
+    expect(await store.keysOfUser('ada')).toEqual(['alive'])
+    // It may be of a sign-in that has not written its record yet.
+    expect(list()?.toString()).toContain('"dead"')
+    await clock.advance(700_000)
+    expect(await store.keysOfUser('ada')).toEqual(['alive'])
+    expect(list()?.toString()).not.toContain('"dead"')
+  })
+
+  it('is cleared by sign-ins too, however many there are', async () => {
+    const clock = new FakeClock()
+    const server = await fakeMemcached({ now: () => clock.now() })
+    const store = storeOn(server.url, { clock })
+    for (let n = 0; n < 120; n++) {
+      await store.create(`k${n}`, { text: '{}', expiresAt: clock.now() + 9e6, user: 'ada' })
+      await store.destroy(`k${n}`)
+      await clock.advance(30_000)
+    }
+    await expect
+      .poll(() =>
+        [...server.items.values()].map(({ value }) => value.length).every((n) => n < 2000),
+      )
+      .toBe(true)
+  })
+})
