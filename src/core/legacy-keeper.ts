@@ -3,7 +3,7 @@ import type { Clock } from './clock.js'
 import { type ExpressSessionStore, getOld, isUnreadable } from './old-store.js'
 import { OldStoreLines, type Overtaken, type Turn } from './old-store-lines.js'
 import { idTaken, unanswered } from './refusals.js'
-import type { Awaitable } from './store.js'
+import type { Awaitable, Stored } from './store.js'
 import { withinLimit } from './time-limit.js'
 
 /** What a session held besides its cookie when it was written. The object itself goes on changing. */
@@ -13,11 +13,24 @@ export type Snapshot = ReadonlyMap<string, string>
 export type Loaded = object | undefined | 'unreadable'
 
 /**
+ * Where one request has its keeper note the record that it has seen last, so that it need not be
+ * loaded again. It lives as long as the request, and a keeper may leave it empty.
+ */
+export interface Sight {
+  last?: {
+    readonly id: string
+    readonly stored: Stored
+    /** What its cookie says, where that is known without reading the text. */
+    readonly cookie: string | undefined
+  }
+}
+
+/**
  * Keeps sessions the way express-session does: live objects under their ids, by the calls that its
  * stores know. Failures of the store reach the caller as they are.
  */
 export interface LegacyKeeper {
-  load(id: string): Awaitable<Loaded>
+  load(id: string, sight?: Sight): Awaitable<Loaded>
   /** The JSON text that a session was just loaded from, where the keeper has it at hand. */
   textOf?(loaded: object): string | undefined
   /**
@@ -25,17 +38,22 @@ export interface LegacyKeeper {
    * @param writing called when it is about to be written
    * @throws `ERR_ID_TAKEN`
    */
-  create(id: string, session: object, writing: () => Snapshot): Awaitable<void>
+  create(id: string, session: object, writing: () => Snapshot, sight?: Sight): Awaitable<void>
   /** Writes a session unless there is one under this id; then the answer is false. */
   adopt(id: string, session: object, writing: () => Snapshot): Awaitable<boolean>
   /**
    * Writes a session that was loaded, unless it has ended: then nothing is written, and the answer
    * is false.
    * @param writing called when it is about to be written, with what is stored now: to put onto
-   * `session` what others have changed
+   * `session` what others have changed. Once more if somebody was faster.
    */
-  change(id: string, session: object, writing: (stored: object) => Snapshot): Awaitable<boolean>
-  touch(id: string, session: object, held: Snapshot): Awaitable<void>
+  change(
+    id: string,
+    session: object,
+    writing: (stored: object) => Snapshot,
+    sight?: Sight,
+  ): Awaitable<boolean>
+  touch(id: string, session: object, held: Snapshot, sight?: Sight): Awaitable<void>
   destroy(id: string): Awaitable<void>
   /** Destroys what is there. False: it had ended before, so somebody else has seen to that. */
   end(id: string): Awaitable<boolean>

@@ -1,4 +1,4 @@
-import type { LegacyKeeper, Loaded, Snapshot } from '../core/legacy-keeper.js'
+import type { LegacyKeeper, Loaded, Sight, Snapshot } from '../core/legacy-keeper.js'
 import type { Awaitable } from '../core/store.js'
 import { keyOf } from '../crypto/session-id.js'
 import { entriesOf } from './data.js'
@@ -36,17 +36,17 @@ export class HashingKeeper implements LegacyKeeper {
     this.touches = inner.touches
   }
 
-  async load(id: string): Promise<Loaded> {
-    const found = await this.#inner.load(keyOf(id))
+  async load(id: string, sight?: Sight): Promise<Loaded> {
+    const found = await this.#inner.load(keyOf(id), sight)
     if (found !== undefined) return found
     const before = await this.#inner.load(id)
     if (typeof before !== 'object') return before
-    return isMarked(before) ? undefined : this.#move(id, before)
+    return isMarked(before) ? undefined : this.#move(id, before, sight)
   }
 
-  create(id: string, session: object, writing: () => Snapshot): Awaitable<void> {
+  create(id: string, session: object, writing: () => Snapshot, sight?: Sight): Awaitable<void> {
     mark(session)
-    return this.#inner.create(keyOf(id), session, writing)
+    return this.#inner.create(keyOf(id), session, writing, sight)
   }
 
   adopt(id: string, session: object, writing: () => Snapshot): Awaitable<boolean> {
@@ -54,13 +54,18 @@ export class HashingKeeper implements LegacyKeeper {
     return this.#inner.adopt(keyOf(id), session, writing)
   }
 
-  change(id: string, session: object, writing: (stored: object) => Snapshot): Awaitable<boolean> {
+  change(
+    id: string,
+    session: object,
+    writing: (stored: object) => Snapshot,
+    sight?: Sight,
+  ): Awaitable<boolean> {
     mark(session)
-    return this.#inner.change(keyOf(id), session, writing)
+    return this.#inner.change(keyOf(id), session, writing, sight)
   }
 
-  touch(id: string, session: object, held: Snapshot): Awaitable<void> {
-    return this.#inner.touch(keyOf(id), session, held)
+  touch(id: string, session: object, held: Snapshot, sight?: Sight): Awaitable<void> {
+    return this.#inner.touch(keyOf(id), session, held, sight)
   }
 
   async destroy(id: string): Promise<void> {
@@ -75,7 +80,7 @@ export class HashingKeeper implements LegacyKeeper {
   }
 
   /** Of two requests that come at once, the first moves it, and both have the moved one. */
-  async #move(id: string, before: object): Promise<Loaded> {
+  async #move(id: string, before: object, sight?: Sight): Promise<Loaded> {
     const owner = { sessionID: id, sessionStore: undefined as never }
     // Stores look for the dates of a live cookie.
     const session = revive(owner, { ...before })
@@ -89,6 +94,6 @@ export class HashingKeeper implements LegacyKeeper {
     } finally {
       if (!isMoved) await this.#inner.destroy(key)
     }
-    return this.#inner.load(key)
+    return this.#inner.load(key, sight)
   }
 }

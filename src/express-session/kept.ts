@@ -1,5 +1,6 @@
 import { parseEntries } from '../core/changes.js'
 import type { OldCommitState } from '../core/commit-plan.js'
+import type { Loaded, Sight } from '../core/legacy-keeper.js'
 import type { Awaitable } from '../core/store.js'
 import { type UserChange, userChange, whoIs } from '../core/user.js'
 import { keyOf } from '../crypto/session-id.js'
@@ -38,6 +39,8 @@ function revived(id: string, text: string): object {
 /** What one request knows of its session's record, and how it is written. */
 export class Kept {
   readonly #house: House
+  /** The record as this request has seen it last, for stores that take that for a comparison. */
+  readonly #sight: Sight = {}
   /** What the session was when it was loaded or made. */
   #original: Known | undefined
   /** What the store has of it; undefined: it was not stored, or is to be stored once more. */
@@ -58,12 +61,21 @@ export class Kept {
     this.#house = house
   }
 
-  /**
-   * A record was loaded, or loaded again.
-   * @param text the JSON of all of it, if it is at hand
-   */
-  loaded(session: Session, text: string | undefined): void {
+  load(id: string): Awaitable<Loaded> {
+    return this.#house.keeper.load(id, this.#sight)
+  }
+
+  /** @param entries undefined: it is as it was loaded */
+  touch(session: Session, entries: Entries | undefined): Awaitable<void> {
+    // The record as it is stored is what would be stored.
+    if (entries === undefined && session.cookie.expires == null) return
+    return this.#house.keeper.touch(session.id, session, entries ?? NO_ENTRIES, this.#sight)
+  }
+
+  /** A record was loaded, or loaded again. */
+  loaded(session: Session, found: object): void {
     const { id } = session
+    const text = this.#house.keeper.textOf?.(found)
     const loaded =
       text === undefined ? { id, entries: entriesOf(session) } : new KnownByText(id, text)
     // Loaded again, it stays what the request began with, or its cookie would not be sent.
@@ -185,11 +197,16 @@ export class Kept {
     if (this.hasEnded(id)) return this.#stale('destroyed')
     let entries = NO_ENTRIES
     if (this.#live !== id) {
-      const created = keeper.create(id, session, () => {
-        entries = entriesOf(session)
-        this.#noteCookie(session)
-        return entries
-      })
+      const created = keeper.create(
+        id,
+        session,
+        () => {
+          entries = entriesOf(session)
+          this.#noteCookie(session)
+          return entries
+        },
+        this.#sight,
+      )
       return afterwards(created, () => {
         this.#keep(id, entries)
         this.#house.emit('create', { id: keyOf(id) })
@@ -197,14 +214,19 @@ export class Kept {
     }
     const conflicts = new Set<string>()
     let base = this.#base.entries
-    const changed = keeper.change(id, session, (latest) => {
-      const theirs = entriesOf(latest)
-      for (const key of mergeInto(session, base, latest, theirs)) conflicts.add(key)
-      entries = entriesOf(session)
-      this.#noteCookie(session)
-      base = theirs
-      return entries
-    })
+    const changed = keeper.change(
+      id,
+      session,
+      (latest) => {
+        const theirs = entriesOf(latest)
+        for (const key of mergeInto(session, base, latest, theirs)) conflicts.add(key)
+        entries = entriesOf(session)
+        this.#noteCookie(session)
+        base = theirs
+        return entries
+      },
+      this.#sight,
+    )
     return afterwards(changed, (isStored) => {
       if (!isStored) return this.#wasGone()
       this.#keep(id, entries)

@@ -33,6 +33,15 @@ export type StoreCallback<T = void> = (error?: unknown, value?: T) => void
 
 type Sessions = { [sid: string]: SessionData }
 
+/** What is known at a touch. */
+interface Touch {
+  /** Whose session a text is: a store keeps that beside it. */
+  userIn(text: string): string | undefined
+  /** What the record was seen to say of its cookie; undefined: nobody has looked. */
+  readonly cookie?: string | undefined
+  readonly turn?: Promise<void>
+}
+
 const DAY = 24 * 60 * 60 * 1000
 
 /** A write that loses this many races in a row gives up: `ERR_CONFLICT`. */
@@ -120,27 +129,22 @@ export class LegacyStore extends Store {
   override touch(sid: string, session: object): Promise<void>
   override touch(sid: string, session: object, callback?: StoreCallback): unknown {
     const place = this.#join(sid)
-    const touched = this.touchAs(sid, session, () => undefined, place.turn)
+    const touched = this.touchAs(sid, session, { userIn: () => undefined, turn: place.turn })
     return this.#answer(touched.finally(place.leave), callback)
   }
 
   /**
-   * @internal As `touch`, for who knows whose session a text is: a store keeps that beside it. It
-   * changes nothing that others have changed, so nobody has to wait for it.
+   * @internal As `touch`, for who knows more of the session. It changes nothing that others have
+   * changed, so nobody has to wait for it.
    */
-  async touchAs(
-    sid: string,
-    session: object,
-    userIn: (text: string) => string | undefined,
-    turn?: Promise<void>,
-  ): Promise<void> {
+  async touchAs(sid: string, session: object, { userIn, turn, ...known }: Touch): Promise<void> {
     const key = this.prefix + sid
     const expiresAt = this.expiryOf(session)
     const cookie = cookieText(session)
     await turn
     if (expiresAt <= Date.now()) return void (await this.store.destroy(key))
     // Programs lengthen a session by its cookie alone, which must not end with the next request.
-    if (cookie !== '' && this.#cookies.get(sid) !== cookie) {
+    if (cookie !== '' && (known.cookie ?? this.#cookies.get(sid)) !== cookie) {
       const found = await this.store.load(key)
       const stored = found && parseSession(found.text)
       if (found === undefined || stored === undefined) return

@@ -238,7 +238,7 @@ function load(
 ): Awaitable<boolean> {
   const id = ids[index]
   if (id === undefined) return false
-  const loaded = house.keeper.load(id)
+  const loaded = visit.load(id)
   const take = (found: Loaded): Awaitable<boolean> => {
     if (typeof found === 'object' && isRecord(found)) {
       const ended = house.settings.clocks?.endedBy(found)

@@ -1,10 +1,16 @@
-import type { LegacyKeeper, LegacyKeeperOptions, Loaded, Snapshot } from '../core/legacy-keeper.js'
+import type {
+  LegacyKeeper,
+  LegacyKeeperOptions,
+  Loaded,
+  Sight,
+  Snapshot,
+} from '../core/legacy-keeper.js'
 import { crowded, idTaken, unanswered } from '../core/refusals.js'
 import type { Entry, Store } from '../core/store.js'
 import { withinLimit } from '../core/time-limit.js'
 import { type UserOf, whoIs } from '../core/user.js'
 import type { LegacyStore } from './legacy-store.js'
-import { parseSession, textOf, withExpiry } from './legacy-text.js'
+import { cookieText, parseSession, textOf, withExpiry } from './legacy-text.js'
 
 /** A write that loses this many races in a row gives up: `ERR_CONFLICT`. */
 const MAX_TRIES = 40
@@ -27,50 +33,64 @@ export class TextKeeper implements LegacyKeeper {
     this.#options = options
   }
 
-  load(id: string): Promise<Loaded> {
+  load(id: string, sight?: Sight): Promise<Loaded> {
     return this.#within('load', async () => {
       const stored = await this.#store.load(this.#legacy.prefix + id)
       if (!stored) return undefined
       const session = parseSession(stored.text)
-      return session === undefined ? 'unreadable' : withExpiry(session, stored.expiresAt)
+      if (session === undefined) return 'unreadable'
+      if (sight !== undefined) sight.last = { id, stored, cookie: cookieText(session) }
+      return withExpiry(session, stored.expiresAt)
     })
   }
 
-  async create(id: string, session: object, writing: () => Snapshot): Promise<void> {
-    if (!(await this.adopt(id, session, writing))) throw idTaken(this.#name)
+  async create(id: string, session: object, writing: () => Snapshot, sight?: Sight): Promise<void> {
+    if (!(await this.adopt(id, session, writing, sight))) throw idTaken(this.#name)
   }
 
-  adopt(id: string, session: object, writing: () => Snapshot): Promise<boolean> {
+  adopt(id: string, session: object, writing: () => Snapshot, sight?: Sight): Promise<boolean> {
     return this.#within('create', async () => {
       writing()
-      return this.#store.create(this.#legacy.prefix + id, this.#entry(session))
+      const entry = this.#entry(session)
+      const isMade = await this.#store.create(this.#legacy.prefix + id, entry)
+      if (isMade) noteOwn(sight, id, entry)
+      return isMade
     })
   }
 
-  change(id: string, session: object, writing: (stored: object) => Snapshot): Promise<boolean> {
+  change(
+    id: string,
+    session: object,
+    writing: (stored: object) => Snapshot,
+    sight?: Sight,
+  ): Promise<boolean> {
     return this.#within('replace', async () => {
       const key = this.#legacy.prefix + id
+      // Hardly ever is somebody else at the same session: what was loaded is what is there.
+      let seen = lastOf(sight, id)?.stored
       for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-        const seen = await this.#store.load(key)
+        seen ??= await this.#store.load(key)
         const stored = seen && parseSession(seen.text)
         if (!seen || stored === undefined) return false
         writing(stored)
         const entry = this.#entry(session)
         if (entry.expiresAt <= this.#options.clock.now()) {
-          await this.#store.destroy(key)
-          return true
+          return this.#store.destroy(key)
         }
         const result = await this.#store.replace(key, entry, seen)
+        if (result === 'replaced') noteOwn(sight, id, entry)
         if (result !== 'changed') return result === 'replaced'
+        seen = undefined
         await pause(attempt)
       }
       throw crowded(this.#name, 'replace', MAX_TRIES)
     })
   }
 
-  touch(id: string, session: object): Promise<void> {
+  touch(id: string, session: object, _held: Snapshot, sight?: Sight): Promise<void> {
     const userIn = (text: string) => this.#userIn(text)
-    return this.#within('touch', () => this.#legacy.touchAs(id, session, userIn))
+    const cookie = cookieIn(lastOf(sight, id))
+    return this.#within('touch', () => this.#legacy.touchAs(id, session, { userIn, cookie }))
   }
 
   destroy(id: string): Promise<void> {
@@ -103,6 +123,21 @@ export class TextKeeper implements LegacyKeeper {
     const { clock, limit } = this.#options
     return withinLimit(clock, limit, () => unanswered(this.#name, op, limit), work)
   }
+}
+
+type Last = NonNullable<Sight['last']>
+
+/** Another id may have come in between, by a sign-in or a new session. */
+function lastOf(sight: Sight | undefined, id: string): Last | undefined {
+  return sight?.last?.id === id ? sight.last : undefined
+}
+
+function noteOwn(sight: Sight | undefined, id: string, { text, expiresAt }: Entry): void {
+  if (sight !== undefined) sight.last = { id, stored: { text, expiresAt }, cookie: undefined }
+}
+
+function cookieIn(last: Last | undefined): string | undefined {
+  return last && (last.cookie ?? cookieText(parseSession(last.stored.text) ?? {}))
 }
 
 /** Who lost a race tries again soon, but not together with the others. */

@@ -8,7 +8,7 @@ import { asError, hasCode } from '../errors.js'
 import type { CookieReason } from '../explanation.js'
 import type { HeaderEdit } from '../http/header-view.js'
 import type { Holder, HoldReport } from '../http/holder.js'
-import { type Entries, entriesOf, NO_ENTRIES, sameEntries } from './data.js'
+import { type Entries, entriesOf, sameEntries } from './data.js'
 import type { SessionExplanation } from './explained.js'
 import type { House } from './house.js'
 import { Kept } from './kept.js'
@@ -54,16 +54,18 @@ export class Visit implements Holder, Doer {
     this.#sent = new SentCookie(house, req, ties, (error) => this.#failed(error))
   }
 
+  load(id: string) {
+    return this.#kept.load(id)
+  }
+
   /** The record that the cookie led to. */
   takeIn(found: object): void {
     const req = this.#req
     const session = revive(req, found)
     this.#sent.last = session.cookie
     this.#found = 'loaded'
-    const { keeper, settings } = this.#house
-    const text = keeper.textOf?.(found)
-    this.#isAgeDue = settings.clocks?.note(session.cookie) === true
-    this.#kept.loaded(session, text)
+    this.#isAgeDue = this.#house.settings.clocks?.note(session.cookie) === true
+    this.#kept.loaded(session, found)
   }
 
   /** A new id and an empty session. */
@@ -97,7 +99,7 @@ export class Visit implements Holder, Doer {
 
   reload({ id }: Session): Promise<void> {
     return this.#ask(async () => {
-      const found = this.#kept.hasEnded(id) ? undefined : await this.#house.keeper.load(id)
+      const found = this.#kept.hasEnded(id) ? undefined : await this.#kept.load(id)
       if (typeof found !== 'object' || !hasCookie(found)) {
         throw new Error('failed to load session')
       }
@@ -328,9 +330,7 @@ export class Visit implements Holder, Doer {
   #touch(session: Session, entries: Entries | undefined): void {
     if (this.#isTouchSent) return
     this.#isTouchSent = true
-    // The record as it is stored is what would be stored.
-    if (entries === undefined && session.cookie.expires == null) return
-    const touching = this.#house.keeper.touch(session.id, session, entries ?? NO_ENTRIES)
+    const touching = this.#kept.touch(session, entries)
     if (touching === undefined) return
     const req = this.#req
     noteLatest(req)

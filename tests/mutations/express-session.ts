@@ -29,6 +29,7 @@ const ids = 'tests/express-session/id-cookie.test.ts'
 const given = 'tests/express-session/options.test.ts'
 const classes = 'tests/express-session/classes.test.ts'
 const promises = 'tests/express-session/promises.test.ts'
+const storeCalls = 'tests/express-session/store-calls.test.ts'
 const memories = 'tests/express-session/memory-store.test.ts'
 const responses = 'tests/express-session/responses.test.ts'
 
@@ -333,6 +334,78 @@ export const expressSession: readonly Mutation[] = (
       put: "        return result !== 'gone'\n",
       test: parallel,
       named: 'takes in what others have changed twice',
+    },
+    {
+      without: 'trying first what the request has loaded',
+      file: textKeeper,
+      find: '      let seen = lastOf(sight, id)?.stored\n',
+      put: '      let seen\n',
+      test: storeCalls,
+      named: 'that nobody else changes is loaded once and written once',
+    },
+    {
+      without: 'loading again what others have changed meanwhile',
+      file: textKeeper,
+      find: '        seen = undefined\n',
+      put: '',
+      test: storeCalls,
+      named: 'is loaded again only after somebody else was faster',
+    },
+    {
+      without: 'merging what others have changed into what the request has loaded',
+      file: textKeeper,
+      find: '        writing(stored)\n',
+      put: '        if (attempt === 0) writing(stored)\n',
+      test: storeCalls,
+      named: 'is loaded again only after somebody else was faster',
+    },
+    {
+      without: 'comparing the next save with the one before',
+      file: textKeeper,
+      find: "        if (result === 'replaced') noteOwn(sight, id, entry)\n",
+      put: '',
+      test: storeCalls,
+      named: 'is saved several times after one load',
+    },
+    {
+      without: 'comparing a save with the record that was made',
+      file: textKeeper,
+      find: '      if (isMade) noteOwn(sight, id, entry)\n',
+      put: '',
+      test: storeCalls,
+      named: 'is saved several times after one load',
+    },
+    {
+      without: 'comparing the text with what was reloaded',
+      file: kept,
+      find: '    return this.#house.keeper.load(id, this.#sight)\n',
+      put: '    return this.#house.keeper.load(id, this.#live === undefined ? this.#sight : undefined)\n',
+      test: storeCalls,
+      named: 'is compared with what was reloaded',
+    },
+    {
+      without: 'handing on what was seen under the hash of an id',
+      file: 'src/express-session/hashing-keeper.ts',
+      find: 'return this.#inner.change(keyOf(id), session, writing, sight)',
+      put: 'return this.#inner.change(keyOf(id), session, writing)',
+      test: storeCalls,
+      named: 'that nobody else changes is loaded once and written once',
+    },
+    {
+      without: 'a session that has ended being no success for a cookie in the past',
+      file: textKeeper,
+      find: '          return this.#store.destroy(key)\n',
+      put: '          await this.#store.destroy(key)\n          return true\n',
+      test: storeCalls,
+      named: 'stays ended, in whatever way it would be written',
+    },
+    {
+      without: 'a look at the cookie of a record that was loaded',
+      file: 'src/express-session/legacy-store.ts',
+      find: '(known.cookie ?? this.#cookies.get(sid)) !== cookie',
+      put: 'this.#cookies.get(sid) !== cookie',
+      test: storeCalls,
+      named: 'is not loaded again for a touch, the first one either',
     },
     {
       without: 'looking into memory before a write',

@@ -371,7 +371,7 @@ export const movingOver: readonly Mutation[] = [
     rule: 'B52',
     without: 'keeping the cookie of a touch',
     file: 'src/express-session/legacy-store.ts',
-    find: "if (cookie !== '' && this.#cookies.get(sid) !== cookie) {",
+    find: "if (cookie !== '' && (known.cookie ?? this.#cookies.get(sid)) !== cookie) {",
     put: "if (cookie === 'never') {",
     test: LEGACY,
     named: 'keeps the cookie of a touch',

@@ -35,12 +35,23 @@ const RECOVERIES = [
   'a reset in the middle of the answer to a write',
 ]
 
+/** Whatever loads, as it is counted. */
+const WAITS = [
+  'a read',
+  'a change takes',
+  'a sign-in takes',
+  'a sign-out takes',
+  'the response to',
+  'under the drop-in a change',
+  'under the drop-in a read',
+]
+
 const PLANTED: readonly Planted[] = [
   {
     defect: 'waits twice for a load',
     kind: broken.asksTwice,
     tests: wireTests,
-    red: ['a read', 'a change takes', 'a sign-in takes', 'a sign-out takes', 'the response to'],
+    red: WAITS,
   },
   {
     defect: 'looks before it creates',
@@ -52,7 +63,7 @@ const PLANTED: readonly Planted[] = [
     defect: 'touches before it answers',
     kind: broken.touchesAtOnce,
     tests: wireTests,
-    red: ['a read', 'a change takes', 'a sign-in takes', 'a sign-out takes', 'the response to'],
+    red: WAITS,
   },
   {
     defect: 'takes failures for misses',

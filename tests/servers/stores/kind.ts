@@ -103,6 +103,8 @@ export interface Counts {
   readonly signedInRead: number
   /** @default 2 */
   readonly change: number
+  /** Which no response waits for. @default 1 */
+  readonly touch: number
   /** A first request that stores something. @default 1 */
   readonly create: number
   /** A sign-in on a stored session: load, create under the new id, end the old one. @default 3 */
@@ -115,6 +117,7 @@ export const COUNTS: Counts = {
   read: 1,
   signedInRead: 1,
   change: 2,
+  touch: 1,
   create: 1,
   signIn: 3,
   destroy: { most: 3 },

@@ -1,7 +1,9 @@
 import { expect } from 'vitest'
+import type { CookieClient } from '../../../../src/testing/index.js'
 import { turns } from '../../../support/turns.js'
+import type { Wire } from '../../../support/wire.js'
 import { COUNTS, type StoreKind } from '../kind.js'
-import { world } from './apps.js'
+import { type World, world } from './apps.js'
 import { type Subject, type SuiteTest, suite } from './suite.js'
 
 /** A touch is due by then, and no sweep, which would wait for a held answer too. */
@@ -91,19 +93,55 @@ export const wireTests: readonly SuiteTest[] = [
   {
     name: 'the response to a read is complete while its touch is unanswered',
     async run(subject) {
-      const { proxy, browser, clock, settled } = await world(subject)
-      const ada = browser()
+      const app = await world(subject)
+      const ada = app.browser()
       await ada.get('/login/ada')
       await ada.get('/')
-      await settled()
-      await clock.advance(A_WHILE)
-      const counts = { ...COUNTS, ...subject.kind.counts }
-      const touch = proxy.hold({ phase: counts.signedInRead + 1 })
-      const answer = await within(5000, ada.get('/'), 'The response waits for the touch.')
-      expect(answer.json()).toMatchObject({ user: { name: 'ada' } })
-      await within(5000, touch.reached, 'Nothing was touched.')
-      touch.release()
-      await settled()
+      await app.settled()
+      await app.clock.advance(A_WHILE)
+      await expectUnheld(app, ada, { ...COUNTS, ...subject.kind.counts }.signedInRead)
+    },
+  },
+  {
+    name: 'under the drop-in a change takes the phases that are stated',
+    async run(subject) {
+      const { wire, settled, browser } = await warmDropIn(subject)
+      const ada = browser()
+      await ada.get('/count')
+      for (const _ of ['the first after it was made', 'a later one']) {
+        await settled()
+        await expectPhases(subject, 'change', () => wire.during(() => ada.get('/count')))
+      }
+    },
+  },
+  {
+    name: 'under the drop-in a read takes the phases that are stated, and those of its touch',
+    async run(subject) {
+      const { wire, settled, browser } = await warmDropIn(subject)
+      const { touch } = { ...COUNTS, ...subject.kind.counts }
+      const ada = browser()
+      await ada.get('/count')
+      for (const _ of ['the first after it was made', 'a later one']) {
+        await settled()
+        const read = async () => {
+          const { phases, commands } = await wire.during(async () => {
+            await ada.get('/')
+            await settled()
+          })
+          return { phases: phases - touch, commands }
+        }
+        await expectPhases(subject, 'read', read)
+      }
+    },
+  },
+  {
+    name: 'the response to a read under the drop-in is complete while its touch is unanswered',
+    async run(subject) {
+      const app = await warmDropIn(subject)
+      const ada = app.browser()
+      await ada.get('/login/ada')
+      await app.settled()
+      await expectUnheld(app, ada, { ...COUNTS, ...subject.kind.counts }.read)
     },
   },
 ]
@@ -122,6 +160,31 @@ async function expectPhases(
   const told = `phases of ${what} ${commands.join(' ')}`
   if (typeof stated === 'number') expect(phases, told).toBe(stated)
   else expect(phases, told).toBeLessThanOrEqual(stated.most)
+}
+
+/** Some clients prepare a statement when it is used first. */
+async function warmDropIn(subject: Subject): Promise<World & { readonly wire: Wire }> {
+  const app = await world(subject, 'drop-in')
+  const eve = app.browser()
+  for (const path of ['/count', '/count', '/', '/']) {
+    await eve.get(path)
+    await app.settled()
+  }
+  return { ...app, wire: app.proxy.wire }
+}
+
+/** Holds the answer to what comes after the waits of a read, where a touch is due. */
+async function expectUnheld(
+  { proxy, settled }: World,
+  browser: CookieClient,
+  waits: number,
+): Promise<void> {
+  const touch = proxy.hold({ phase: waits + 1 })
+  const answer = await within(5000, browser.get('/'), 'The response waits for the touch.')
+  expect(answer.json()).toMatchObject({ user: { name: 'ada' } })
+  await within(5000, touch.reached, 'Nothing was touched.')
+  touch.release()
+  await settled()
 }
 
 /** Only ends a test that would hang: how fast anything is makes no difference. */
