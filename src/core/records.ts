@@ -166,11 +166,13 @@ export class Records {
     const known = isCoatcheckError(error)
     if (known && (status === undefined || !OUTAGES.has(error.code))) return error as CoatcheckError
     const code = known ? error.code : 'ERR_STORE'
+    const told = known && 'outcome' in error ? error.outcome : undefined
     return new CoatcheckError(code, known ? error.message : `${this.name} failed to ${op}.`, {
       op,
       store: this.name,
-      retryable: true,
-      outcome: code === 'ERR_STORE' ? 'failed' : 'unknown',
+      // Of what it has refused or lost the store knows more.
+      retryable: known ? error.retryable : true,
+      outcome: told ?? (code === 'ERR_STORE' ? 'failed' : 'unknown'),
       cause: known ? error.cause : error,
       ...(status === undefined ? {} : { status }),
     })

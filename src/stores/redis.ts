@@ -10,7 +10,7 @@ import type {
   Stored,
   StoreReport,
 } from '../core/store.js'
-import { listIn, refusalIn, textIn } from './internal/redis-answers.js'
+import { listIn, numberIn, refusalIn, textIn, wasSet } from './internal/redis-answers.js'
 import type { RedisClient, RedisConnection } from './internal/redis-client.js'
 import { redisError } from './internal/redis-error.js'
 import { type Owner, ownerOf, withMark, withoutMark } from './internal/redis-owner.js'
@@ -75,11 +75,20 @@ export class RedisStore implements Store, Enumerable, ByUser, Reporting {
     return this.#coded('create', async () => {
       const name = this.#prefix + key
       const life = this.#lifeUntil(entry.expiresAt)
-      if (life === 0) return Number(await this.#connection.send(name, ['EXISTS', name])) === 0
+      if (life === 0) return numberIn(await this.#connection.send(name, ['EXISTS', name])) === 0
       const owner = entry.user === undefined ? undefined : ownerOf(entry.user)
       const text = withMark(entry.text, owner)
-      const write = () => this.#connection.send(name, ['SET', name, text, 'PX', String(life), 'NX'])
-      return (await this.#writeNoted(key, entry, owner, undefined, write)) !== null
+      const write = async () =>
+        wasSet(await this.#connection.send(name, ['SET', name, text, 'PX', String(life), 'NX']))
+      if (owner === undefined) return await write()
+      const noting = this.#users.add(owner, key, entry.endsAt)
+      if (!this.#connection.inOrder) await noting
+      const [written, noted] = await Promise.allSettled([write(), noting])
+      if (written.status === 'rejected') throw written.reason
+      if (noted.status === 'fulfilled') return written.value
+      // Nobody was given its id, and nobody would find it among the user's.
+      if (written.value) await this.#takeBack(name, entry.text)
+      throw noted.reason
     })
   }
 
@@ -87,13 +96,16 @@ export class RedisStore implements Store, Enumerable, ByUser, Reporting {
     return this.#coded('replace', async () => {
       const name = this.#prefix + key
       const owner = entry.user === undefined ? undefined : ownerOf(entry.user)
+      const { text, version } = seen
       const args = [
-        hash('sha1', seen.text),
+        hash('sha1', typeof version === 'string' ? text + version : text),
         withMark(entry.text, owner),
         String(this.#lifeUntil(entry.expiresAt)),
+        // connect-redis may have written the same text meanwhile, which is noted no longer then.
+        ...(typeof version === 'string' ? ['marked'] : []),
       ]
-      const write = () => runScript(this.#connection, REPLACE, name, args)
-      const result = Number(await this.#writeNoted(key, entry, owner, seen, write))
+      if (owner !== undefined) await this.#note(key, entry, owner, seen)
+      const result = numberIn(await runScript(this.#connection, REPLACE, name, args))
       return result === 1 ? 'replaced' : result === 0 ? 'changed' : 'gone'
     })
   }
@@ -103,14 +115,14 @@ export class RedisStore implements Store, Enumerable, ByUser, Reporting {
       const name = this.#prefix + key
       const life = this.#lifeUntil(expiresAt)
       const args = life === 0 ? ['DEL', name] : ['PEXPIRE', name, String(life)]
-      return Number(await this.#connection.send(name, args)) === 1
+      return numberIn(await this.#connection.send(name, args)) === 1
     })
   }
 
   destroy(key: string): Promise<boolean> {
     return this.#coded('destroy', async () => {
       const name = this.#prefix + key
-      return Number(await this.#connection.send(name, ['DEL', name])) === 1
+      return numberIn(await this.#connection.send(name, ['DEL', name])) === 1
     })
   }
 
@@ -154,34 +166,31 @@ export class RedisStore implements Store, Enumerable, ByUser, Reporting {
       if (refusalIn(error) !== 'WRONGTYPE') throw error
       this.#reports.send({ type: 'unreadable', key })
     }
+    if (answer === null || answer === undefined) return undefined
     const [found, left] = listIn(answer)
     const stored = textIn(found)
     if (stored === undefined) return undefined
-    const life = Number(left)
+    const life = numberIn(left)
     // -1: it has no end, as connect-redis leaves it if told to.
     const expiresAt = this.#clock.now() + (life === -1 ? LIFE_WITHOUT_END : life)
     const { text, mark } = withoutMark(stored)
     return mark === undefined ? { text, expiresAt } : { text, expiresAt, version: mark }
   }
 
-  /** Writes a record, which the index names before it is there, whatever happens in between. */
-  async #writeNoted(
-    key: string,
-    { endsAt }: Entry,
-    owner: Owner | undefined,
-    seen: Stored | undefined,
-    write: () => Promise<unknown>,
-  ): Promise<unknown> {
-    if (owner === undefined) return await write()
-    if (seen?.version === owner.mark) {
-      // Loaded as this user's, so it is noted, and for long enough if its end was known.
-      if (endsAt === undefined) this.#users.add(owner, key, endsAt).catch(this.#onIndexError)
-      return await write()
-    }
-    const noted = this.#users.add(owner, key, endsAt)
-    if (!this.#connection.inOrder) await noted
-    const [answer] = await Promise.all([write(), noted])
-    return answer
+  /**
+   * The index names a record before its mark does, whatever happens in between: one that is marked
+   * is not noted again.
+   */
+  async #note(key: string, { endsAt }: Entry, owner: Owner, seen: Stored): Promise<void> {
+    if (seen.version !== owner.mark) return await this.#users.add(owner, key, endsAt)
+    // Loaded as this user's, so it is noted, and for long enough if its end was known.
+    if (endsAt === undefined) this.#users.add(owner, key, endsAt).catch(this.#onIndexError)
+  }
+
+  async #takeBack(name: string, text: string): Promise<void> {
+    await runScript(this.#connection, REPLACE, name, [hash('sha1', text), '', '0']).catch(
+      this.#onIndexError,
+    )
   }
 
   /** In whole ms, for a server that takes nothing else; 0: it is over. */

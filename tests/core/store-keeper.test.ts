@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { Held, MaybeRewrite } from '../../src/core/keeper.js'
 import type { Entry, Replaced, Stored } from '../../src/core/store.js'
 import type { StoreKeeper } from '../../src/core/store-keeper.js'
+import { CoatcheckError } from '../../src/errors.js'
 import { MemoryStore } from '../../src/index.js'
 import { FakeClock } from '../../src/testing/index.js'
 import { draft, IDLE, keeperOf, keepers, setting } from '../support/keeper.js'
@@ -22,6 +23,24 @@ it('tells the store when a record ends at the latest, if anything ends it', asyn
   const started = clock.now()
   await keeper.create(keeper.newIdentity(), draft(clock))
   expect(entries).toMatchObject([{ expiresAt: started + IDLE, endsAt: started + 100 * IDLE }])
+})
+
+it('says of a failed commit what the store knows of it, with a status of its own', async () => {
+  const clock = new FakeClock()
+  for (const [retryable, outcome] of [
+    [false, 'failed'],
+    [true, 'unknown'],
+  ] as const) {
+    class Failing extends MemoryStore {
+      override create(): never {
+        const details = { retryable, outcome, cause: new Error('no') }
+        throw new CoatcheckError('ERR_STORE', 'Failing: create failed', details)
+      }
+    }
+    const { keeper } = keeperOf(new Failing({ clock }), clock)
+    const creating = keeper.create(keeper.newIdentity(), draft(clock))
+    await expect(creating).rejects.toMatchObject({ status: 500, retryable, outcome })
+  }
 })
 
 describe('the record of a renewal that comes to nothing is removed', () => {

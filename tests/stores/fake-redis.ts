@@ -146,10 +146,11 @@ export class FakeRedis {
     return [text, ends === Number.POSITIVE_INFINITY ? -1 : ends - this.#clock.now()]
   }
 
-  #replace(key: string, [sha, text, ms]: readonly string[]): Reply {
+  #replace(key: string, [sha, text, ms, marked]: readonly string[]): Reply {
     const stored = this.#live(key)?.value
     if (typeof stored !== 'string') return -1
-    if (createHash('sha1').update(withoutMark(stored).text).digest('hex') !== sha) return 0
+    const compared = marked === undefined ? withoutMark(stored).text : stored
+    if (createHash('sha1').update(compared).digest('hex') !== sha) return 0
     if (ms === '0') this.#slots.delete(key)
     else this.put(key, text!, Number(ms))
     return 1
@@ -209,7 +210,12 @@ export const faces = {
     ...ioRedis(server),
     nodes: (_?: 'master') => [ioRedis(server), ioRedis(server)],
   }),
-  glide: (server: FakeRedis) => ({ customCommand: (args: string[]) => server.send(args) }),
+  glide: (server: FakeRedis) => ({
+    async customCommand(args: string[]) {
+      const reply = await server.send(args)
+      return args[0] === 'PEXPIRE' ? reply === 1 : reply
+    },
+  }),
 } satisfies Record<string, (server: FakeRedis) => RedisClient>
 
 /** The key of the set that tells whose records these are. */

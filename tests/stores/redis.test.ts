@@ -1,10 +1,12 @@
+import { inspect } from 'node:util'
 import { describe, expect, it, vi } from 'vitest'
 import type { StoreReport } from '../../src/core/store.js'
 import { hasCode } from '../../src/errors.js'
 import { ownerOf, withMark } from '../../src/stores/internal/redis-owner.js'
-import { LOAD } from '../../src/stores/internal/redis-scripts.js'
+import { ADD, LOAD } from '../../src/stores/internal/redis-scripts.js'
 import { RedisStore, type RedisStoreOptions } from '../../src/stores/redis.js'
 import { FakeClock, testStore } from '../../src/testing/index.js'
+import { fatal } from '../support/process-events.js'
 import { ahead } from '../testing/reference-store.js'
 import { FakeRedis, faces, setOf } from './fake-redis.js'
 
@@ -204,6 +206,13 @@ describe('RedisStore reads', () => {
     expect(await store.replace('k', entry('{}'), { text: '{}', expiresAt: 0 })).toBe('gone')
   })
 
+  it.each(Object.keys(faces) as Face[])('whether it has touched, by a %s', async (face) => {
+    const { clock, store, entry } = setUp(face)
+    await store.create('k', entry('{}'))
+    expect(await store.touch('k', clock.now() + HOUR)).toBe(true)
+    expect(await store.touch('gone', clock.now() + HOUR)).toBe(false)
+  })
+
   it('Buffers of a client that was told to give them', async () => {
     const { server, store, entry } = setUp()
     await store.create('k', entry('{"name":"Zoë"}', 'ada'))
@@ -312,6 +321,54 @@ describe('the users of RedisStore', () => {
     }
   })
 
+  it('are told of no record that could not be noted', async () => {
+    for (const face of ['nodeRedis', 'ioRedis', 'ioRedisCluster'] as const) {
+      const { server, store, reports, entry } = setUp(face)
+      await store.create('k', entry('{}'))
+      const seen = await store.load('k')
+      const refused = { code: 'ERR_STORE', outcome: 'failed', retryable: false }
+      server.intercept = (args) =>
+        args[1] === ADD.source ? new Error('NOPERM No permissions to access a key') : undefined
+      await expect(store.replace('k', entry('{"n":1}', 'ada'), seen!)).rejects.toMatchObject(
+        refused,
+      )
+      expect(server.at('sess:k')).toBe('{}')
+      await expect(store.create('new', entry('{"n":1}', 'ada'))).rejects.toMatchObject(refused)
+      expect(server.keys()).toEqual(['sess:k'])
+      expect(reports).toEqual([])
+    }
+  })
+
+  it('fail no process where a client throws and does not reject', async () => {
+    const crashes = fatal('unhandledRejection')
+    const clock = new FakeClock()
+    const server = new FakeRedis(clock)
+    const sendCommand = (args: string[]) => {
+      if (args[0] === 'SET') throw new TypeError('no')
+      return server.send(args)
+    }
+    server.intercept = () => new Error('OOM no')
+    const store = new RedisStore({ client: { ...faces.nodeRedis(server), sendCommand }, clock })
+    const entry = { text: '{}', expiresAt: clock.now() + HOUR, user: 'ada' }
+    await expect(store.create('k', entry)).rejects.toMatchObject({ code: 'ERR_STORE' })
+    await new Promise(setImmediate)
+    expect(crashes).toEqual([])
+  })
+
+  it('are noted again where connect-redis has written the same text', async () => {
+    const { clock, server, store, entry } = setUp()
+    const endsAt = clock.now() + 30 * DAY
+    await store.create('k', entry('{}', 'ada', { endsAt }))
+    const seen = await store.load('k')
+    server.put('sess:k', '{}', HOUR)
+    await clock.advance(2 * MINUTE)
+    expect(await store.keysOfUser('ada')).toEqual([])
+    const next = entry('{"n":1}', 'ada', { endsAt })
+    expect(await store.replace('k', next, seen!)).toBe('changed')
+    expect(await store.replace('k', next, (await store.load('k'))!)).toBe('replaced')
+    expect(await store.keysOfUser('ada')).toEqual(['k'])
+  })
+
   it('are not noted again by a write of one of their records, if its end is known', async () => {
     const { clock, server, store, entry } = setUp()
     const endsAt = clock.now() + 30 * DAY
@@ -334,6 +391,9 @@ describe('the users of RedisStore', () => {
     expect(life()).toBe(31 * DAY)
     await store.create('b', entry('{}', 'ada', { endsAt: clock.now() + HOUR }))
     expect(life()).toBe(31 * DAY)
+    const years = clock.now() + 4000 * DAY
+    await store.create('y', entry('{}', 'eve', { endsAt: years }))
+    expect(server.lifeOf(setOf('eve'))).toBe(4001 * DAY)
     await store.create('c', entry('{}', 'ada', { life: 2 * DAY }))
     expect(life()).toBe(400 * DAY)
     await clock.advance(DAY)
@@ -399,6 +459,12 @@ describe('the errors of RedisStore', () => {
     ["READONLY You can't write against a read only replica.", 'READONLY', true, 'failed'],
     ['LOADING Redis is loading the dataset in memory', 'LOADING', true, 'failed'],
     ["NOPERM this user has no permissions to run the 'get' command", 'NOPERM', false, 'failed'],
+    [
+      "ERR Error running script (call to f_5d): @user_script:8: @user_script: 8: -OOM command not allowed when used memory > 'maxmemory'.",
+      'OOM',
+      true,
+      'failed',
+    ],
     ['An error was signalled by the server: - ReadOnly: x', 'READONLY', true, 'failed'],
     ['Connection is closed.', 'no answer', true, 'unknown'],
     ['Socket closed unexpectedly', 'no answer', true, 'unknown'],
@@ -409,7 +475,21 @@ describe('the errors of RedisStore', () => {
     const error = await store.create('k', entry('{"secret":1}')).catch((thrown) => thrown)
     expect(error).toMatchObject({ code: 'ERR_STORE', store: 'RedisStore', retryable, outcome })
     expect(error.message).toBe(`RedisStore: create failed (${why})`)
-    expect(error.cause).toBe(cause)
+    expect(error.cause).toMatchObject({ name: 'Error', message, stack: cause.stack })
+  })
+
+  it('show no id and no data, whatever a driver or a server says', async () => {
+    const { server, store, entry } = setUp()
+    const quoted = "'5f' '1' 'sess:raw id' '{\"secret\":1}'"
+    const cause = Object.assign(
+      new Error(`ERR unknown command 'EVALSHA', with args beginning with: ${quoted}`),
+      // As ioredis leaves it in what a server refuses.
+      { command: { name: 'set', args: ['sess:raw id', '{"secret":1}'] }, code: 'REFUSED' },
+    )
+    server.intercept = () => cause
+    const error = await store.create('raw id', entry('{"secret":1}')).catch((thrown) => thrown)
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/raw id|secret/)
+    expect(error.cause).toMatchObject({ message: "ERR unknown command 'EVALSHA'", code: 'REFUSED' })
   })
 
   it.each([
@@ -434,6 +514,40 @@ describe('the errors of RedisStore', () => {
       const { reason } = result as PromiseRejectedResult
       expect(hasCode(reason, 'ERR_STORE')).toBe(true)
       expect(reason.message).toMatch(/the client is closed, or was never connected: await/)
+    }
+  })
+})
+
+describe('what is no answer', () => {
+  it('is no miss and no success: the program has begun a transaction on its client', async () => {
+    const { clock, server, store, entry } = setUp('ioRedis')
+    await store.create('k', entry('{}'))
+    const seen = await store.load('k')
+    server.intercept = () => Promise.resolve('QUEUED')
+    const failures = [
+      store.load('k'),
+      store.create('new', entry('{}')),
+      store.create('new', entry('{}', 'ada')),
+      store.create('new', { text: '{}', expiresAt: 0 }),
+      store.replace('k', entry('{"n":1}'), seen!),
+      store.touch('k', clock.now() + HOUR),
+      store.destroy('k'),
+      store.keysOfUser('ada'),
+      store.entries().next(),
+    ]
+    for (const result of await Promise.allSettled(failures)) {
+      expect(result).toMatchObject({ status: 'rejected', reason: { code: 'ERR_STORE' } })
+    }
+  })
+
+  it('is no empty list either: a client of a cluster that it has not found', async () => {
+    const server = new FakeRedis(new FakeClock())
+    for (const client of [
+      { ...faces.nodeRedisCluster(server), masters: [] },
+      { ...faces.ioRedisCluster(server), nodes: () => [] },
+    ]) {
+      const listing = new RedisStore({ client }).entries().next()
+      await expect(listing).rejects.toMatchObject({ code: 'ERR_STORE', op: 'entries' })
     }
   })
 })
@@ -464,6 +578,7 @@ describe('the options of RedisStore', () => {
     ['app:sess:', 'app:sess-users:'],
     ['coats', 'users-of-coats:'],
     ['', 'users-of-:'],
+    ['users', '-users-of-users:'],
   ])('keep users apart from records: prefix %j', async (prefix, users) => {
     const { server, store, entry } = setUp('nodeRedis', prefix === undefined ? {} : { prefix })
     await store.create('k', entry('{}', 'ada'))

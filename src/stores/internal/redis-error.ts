@@ -21,6 +21,33 @@ export function redisError(op: string, cause: unknown, isClosed: boolean): Coatc
     store: 'RedisStore',
     retryable: refusal === undefined || !LASTING.has(refusal),
     outcome: refusal === undefined ? 'unknown' : 'failed',
-    cause,
+    cause: withoutData(cause),
   })
+}
+
+const HARMLESS = ['code', 'errno', 'syscall']
+
+/**
+ * The driver's error, for logs. ioredis leaves the arguments in it, and a server quotes those of a
+ * command that it does not have: these are sessions, and under the drop-in their ids.
+ */
+function withoutData(thrown: unknown): unknown {
+  const told = (thrown ?? {}) as Record<string, unknown>
+  if (typeof told.message !== 'string') return undefined
+  const copy = new Error(told.message.replace(/, with args beginning with.*/s, ''))
+  copy.name = nameOf(thrown as object)
+  const frames = typeof told.stack === 'string' ? told.stack.match(/^ {4}at .*$/gm) : null
+  copy.stack = [`${copy.name}: ${copy.message}`, ...(frames ?? [])].join('\n')
+  for (const name of HARMLESS) {
+    const value = told[name]
+    if (typeof value !== 'string' && typeof value !== 'number') continue
+    Object.defineProperty(copy, name, { value, enumerable: true })
+  }
+  return copy
+}
+
+/** Errors of node-redis are told apart by their classes only. */
+function nameOf(thrown: { name?: unknown }): string {
+  const { name } = thrown
+  return typeof name === 'string' && name !== 'Error' ? name : thrown.constructor.name
 }

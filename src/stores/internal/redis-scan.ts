@@ -16,7 +16,10 @@ export async function* keysUnder(
   // SCAN is the one command whose pattern no client completes.
   const whole = keyPrefix + prefix
   const seen = new Recent<true>(REMEMBERED)
-  for (const send of await masters()) {
+  const servers = await masters()
+  // So do clients of a cluster that are closed, or have not found it yet.
+  if (servers.length === 0) throw new Error('The client knows no server.')
+  for (const send of servers) {
     let cursor = '0'
     do {
       const args = ['SCAN', cursor, 'MATCH', `${escaped(whole)}*`, 'COUNT', String(PAGE)]

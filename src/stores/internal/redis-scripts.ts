@@ -19,14 +19,15 @@ if not v or type(v)=='table' then return v end
 return {v,redis.call('PTTL',KEYS[1])}`)
 
 /**
- * Writes ARGV[2] for ARGV[3] ms if the SHA-1 of the text that is there is ARGV[1]. Gives 1: done,
- * 0: another text is there, -1: none is. The old text is not sent, the server has it.
+ * Writes ARGV[2] for ARGV[3] ms if the SHA-1 of the text that is there is ARGV[1], with its mark if
+ * there is an ARGV[4]. Gives 1: done, 0: another text is there, -1: none is. The old text is not
+ * sent, the server has it.
  */
 export const REPLACE = scriptOf(`
 local v=redis.pcall('GET',KEYS[1])
 if not v then return -1 end
 if type(v)=='table' then if v.err and v.err:find('WRONGTYPE',1,true) then return -1 end return v end
-${UNMARKED_IN_LUA}
+if not ARGV[4] then ${UNMARKED_IN_LUA} end
 if redis.sha1hex(v)~=ARGV[1] then return 0 end
 if ARGV[3]=='0' then redis.call('DEL',KEYS[1]) else redis.call('SET',KEYS[1],ARGV[2],'PX',ARGV[3]) end
 return 1`)

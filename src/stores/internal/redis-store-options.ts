@@ -73,5 +73,7 @@ export function redisStoreSettings(options: RedisStoreOptions): RedisStoreSettin
 
 /** Such that no pattern that fits all records, as `sess:*`, fits a set of the index. */
 function indexPrefixFor(prefix: string): string {
-  return prefix.endsWith(':') ? `${prefix.slice(0, -1)}-users:` : `users-of-${prefix}:`
+  if (prefix.endsWith(':')) return `${prefix.slice(0, -1)}-users:`
+  const named = `users-of-${prefix}:`
+  return prefix !== '' && named.startsWith(prefix) ? `-${named}` : named
 }

@@ -1,13 +1,16 @@
 import type { Clock } from '../../core/clock.js'
-import { listIn, refusalIn, textIn } from './redis-answers.js'
+import { listIn, numberIn, refusalIn, textIn } from './redis-answers.js'
 import type { RedisConnection } from './redis-client.js'
 import { MARK_RANGE, type Owner } from './redis-owner.js'
 import { ADD, PRUNE, runScript, runWhole } from './redis-scripts.js'
 
 const DAY = 24 * 60 * 60 * 1000
 
+/** The last moment that a date can hold, in ms since the epoch. */
+const LAST_MOMENT = 8.64e15
+
 /** How long a set is kept after the last write where nobody knows when the record ends. */
-const LONGEST_LIFE = 400 * DAY
+const LIFE_WITHOUT_END = 400 * DAY
 
 /** Clocks of nodes differ, and a record may outlive its end by as much. */
 const MARGIN = DAY
@@ -54,11 +57,11 @@ export class RedisUserIndex {
   async add(owner: Owner, key: string, endsAt: number | undefined): Promise<void> {
     const { connection, clock, random, onError } = this.#options
     const now = clock.now()
-    const life = endsAt === undefined ? LONGEST_LIFE : endsAt - now + MARGIN
-    const ms = Math.ceil(Math.min(Math.max(life, MARGIN), LONGEST_LIFE))
+    const life = endsAt === undefined ? LIFE_WITHOUT_END : endsAt - now + MARGIN
+    const ms = Math.ceil(Math.min(Math.max(life, MARGIN), LAST_MOMENT))
     const args = [String(Math.floor(now)), key, String(ms)]
     // Never by its hash: the record is on its way behind it, and must not come first.
-    const size = Number(await runWhole(connection, ADD, this.#setOf(owner), args))
+    const size = numberIn(await runWhole(connection, ADD, this.#setOf(owner), args))
     if (size < SMALL || random() * size >= LOOKS_PER_WRITE) return
     this.keysOf(owner).catch(onError)
   }
