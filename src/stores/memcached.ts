@@ -159,7 +159,7 @@ export class MemcachedStore implements Store, ByUser, Lossy, Closable, Reporting
 
   async #at(key: string): Promise<[Commands, string]> {
     const { ring, wire } = this.#names.record(key)
-    return [await this.#servers.of(ring), wire]
+    return [await this.#servers.of(ring), this.#servers.shortens ? ring : wire]
   }
 
   /** The arguments of a write. */

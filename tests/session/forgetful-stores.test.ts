@@ -31,6 +31,11 @@ async function forgetful() {
       const user = String(dataOf(req).userId)
       res.end(String(await sessions.revokeUser(user, { except: dataOf(req).id })))
     })
+    express.get('/renew', async (req, res) => {
+      await sessions.of(req).authenticated()
+      res.end()
+    })
+    express.get('/id', (req, res) => void res.end(String(dataOf(req).id)))
     express.get('/who', (req, res) => void res.end(String(dataOf(req).userId)))
   }
   const app = await serveApp(routes, { store, clock, storeTimeout: 10 * HOUR })
@@ -101,6 +106,38 @@ describe('a store that may forget the sessions of a user', () => {
     await clock.advance(1000)
     const again = await signedIn('ada')
     expect([await seen(again), await seen(ada)]).toEqual(['ada', 'undefined'])
+  })
+
+  it('lets nobody in by a record that names no epoch', async () => {
+    const { server, signedIn, seen } = await forgetful()
+    const ada = await signedIn('ada')
+    for (const item of server.items.values()) {
+      const text = item.value.toString()
+      if (text.includes('"facts"')) item.value = Buffer.from(text.replace(/,"epoch":\d+/, ''))
+    }
+    expect(await seen(ada)).toBe('undefined')
+  })
+
+  it('binds a session to the one who is signed in last', async () => {
+    const { clock, sessions, signedIn, seen } = await forgetful()
+    const one = await signedIn('ada')
+    await clock.advance(1000)
+    await one.get('/login/bob')
+    expect(await seen(one)).toBe('bob')
+    await sessions.revokeUser('ada')
+    expect(await seen(one)).toBe('bob')
+    await sessions.revokeUser('bob')
+    expect(await seen(one)).toBe('undefined')
+  })
+
+  it('spares a session by the name that it had before it was renewed', async () => {
+    const { sessions, signedIn, seen } = await forgetful()
+    const ada = await signedIn('ada')
+    const before = (await ada.get('/id')).text()
+    await ada.get('/renew')
+    expect((await ada.get('/id')).text()).not.toBe(before)
+    await sessions.revokeUser('ada', { except: before })
+    expect(await seen(ada)).toBe('ada')
   })
 
   it('takes nothing from who was revoked while a request was running', async () => {

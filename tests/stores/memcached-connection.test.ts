@@ -42,6 +42,22 @@ describe('a connection of MemcachedStore', () => {
     await expect(store.load('a')).rejects.toMatchObject({ code: 'ERR_CLOSED' })
   })
 
+  it('that is being made when close() comes is not kept', async () => {
+    const server = await fakeMemcached()
+    const store = storeOn(server.url)
+    const late = store.load('a')
+    await Promise.all([store.close(), expect(late).rejects.toMatchObject({ code: 'ERR_CLOSED' })])
+    await expect.poll(() => server.connections).toBe(0)
+    expect(server.asked).toEqual([])
+  })
+
+  it('ends when a server before 1.6 answers with the record of another key', async () => {
+    const server = await fakeMemcached({ meta: false })
+    const store = storeOn(server.url)
+    server.instead = (line) => (line === 'gets a' ? 'VALUE b 2 2 1\r\n{}\r\nEND' : undefined)
+    await expect(store.load('a')).rejects.toMatchObject({ code: 'ERR_STORE' })
+  })
+
   it('ends with an operation that is not answered in time, and the next one has a new one', async () => {
     const server = await fakeMemcached()
     const store = storeOn(server.url, { timeout: 50 })
@@ -105,6 +121,25 @@ describe('a connection of MemcachedStore', () => {
     server.instead = () => undefined
     expect(await store.create('a', entry('{}'))).toBe(true)
     expect(server.connections).toBe(1)
+  })
+
+  it('puts nothing of a refusal into its message that could pass for a line of a log', async () => {
+    const server = await fakeMemcached()
+    server.instead = (line) =>
+      line.startsWith('add') ? 'SERVER_ERROR a\nb\u001b[2J\u0000' : undefined
+    await expect(storeOn(server.url).create('a', entry('{}'))).rejects.toMatchObject({
+      message: 'MemcachedStore: the server refused: SERVER_ERROR a?b?[2J?.',
+    })
+  })
+
+  it('takes a remaining life that nothing has for one that a date can hold', async () => {
+    const server = await fakeMemcached()
+    server.instead = (line) =>
+      line.startsWith('mg')
+        ? `VA 2 c1 t${'9'.repeat(40)} ${line.split(' ').at(-1)}\r\n{}`
+        : undefined
+    const found = await storeOn(server.url).load('a')
+    expect(new Date(found!.expiresAt).getTime()).toBeGreaterThan(LATER)
   })
 
   it('refuses what is too large by a code of its own, and keeps the record that was there', async () => {
@@ -218,6 +253,52 @@ describe('what MemcachedStore sends', () => {
     }
   })
 
+  it('leaves a long name to a client that shortens it, and looks for its server by all of it', async () => {
+    const asked: string[] = []
+    const client = {
+      gets(key: string, done: (error?: unknown) => void) {
+        asked.push(key)
+        done()
+      },
+      ...{ add() {}, cas() {}, append() {}, touch() {}, del() {} },
+    }
+    const store = new MemcachedStore({ client, prefix: 'p.' })
+    expect(await store.load('x'.repeat(300))).toBeUndefined()
+    expect(asked).toEqual([`p.${'x'.repeat(300)}`])
+  })
+
+  it('names what is short in characters and long in bytes, or like a name of its own', async () => {
+    const server = await fakeMemcached()
+    const store = storeOn(server.url)
+    await store.create('a', entry('{}', 'ada'))
+    const list = [...server.items.keys()].find((name) => name.startsWith('~u:'))!
+    for (const key of ['é'.repeat(200), list]) {
+      expect(await store.load(key)).toBeUndefined()
+      expect(await store.create(key, entry('{"a":1}'))).toBe(true)
+      expect((await store.load(key))?.text).toBe('{"a":1}')
+    }
+    expect(await store.keysOfUser('ada')).toEqual(['a'])
+  })
+
+  it('is a text as it was, also one that ends as with something behind it', async () => {
+    const server = await fakeMemcached()
+    const store = storeOn(server.url)
+    const text = `{}${' \t'.repeat(56)}`
+    await store.create('a', entry(text))
+    expect((await store.load('a'))?.text).toBe(text)
+  })
+
+  it('names the record of an empty key too, which is no gap between two words', async () => {
+    const server = await fakeMemcached()
+    const store = storeOn(server.url)
+    // What is found by `mg  v c t` on a real server.
+    await store.create('v', entry('{"a":"other"}'))
+    expect(await store.load('')).toBeUndefined()
+    expect(await store.create('', entry('{"a":1}'))).toBe(true)
+    expect((await store.load(''))?.text).toBe('{"a":1}')
+    expect(server.asked.filter((line) => line.includes('  '))).toEqual([])
+  })
+
   it('replaces by what it has itself written after a look at it', async () => {
     const server = await fakeMemcached()
     const store = storeOn(server.url)
@@ -271,6 +352,21 @@ describe('a record on a server that tells no remaining life', () => {
   })
 })
 
+describe('a record whose end nobody can tell', () => {
+  it('is live as long as the server has it, and is to be touched', async () => {
+    const server = await fakeMemcached({ meta: false })
+    const store = storeOn(server.url)
+    const over = JSON.stringify({ cookie: { expires: new Date(1000) } })
+    for (const text of [over, '{"a":1}']) {
+      const [end, value] = [LATER / 1000, Buffer.from(text)]
+      server.items.set('a', { value, flags: '2', cas: 1, end })
+      const left = (await store.load('a'))!.expiresAt - Date.now()
+      expect(left).toBeGreaterThan(-60_000)
+      expect(left).toBeLessThanOrEqual(1000)
+    }
+  })
+})
+
 describe('the list of keys that MemcachedStore keeps of a user', () => {
   it('is no part of a record of this package, and white space behind any other', async () => {
     const server = await fakeMemcached()
@@ -299,6 +395,46 @@ describe('the list of keys that MemcachedStore keeps of a user', () => {
     await clock.advance(700_000)
     expect(await store.keysOfUser('ada')).toEqual(['alive'])
     expect(list()?.toString()).not.toContain('"dead"')
+  })
+
+  it('lets its user sign in when it is full, tells of it, and is not read each time', async () => {
+    const server = await fakeMemcached({ largest: 200 })
+    const store = storeOn(server.url)
+    const reports: unknown[] = []
+    store.onReport((report) => reports.push(report))
+    for (let n = 0; n < 30; n++) expect(await store.create(`k${n}`, entry('{}', 'ada'))).toBe(true)
+    const listed = await store.keysOfUser('ada')
+    expect(listed.length).toBeGreaterThan(5)
+    expect(listed.length).toBeLessThan(30)
+    const full = { type: 'error', op: 'index', error: { code: 'ERR_RECORD_TOO_LARGE' } }
+    expect(reports).toMatchObject(Array.from({ length: 30 - listed.length }, () => full))
+    server.asked.length = 0
+    await store.create('last', entry('{}', 'ada'))
+    expect(server.asked.filter((line) => line.startsWith('mg'))).toEqual([])
+  })
+
+  it('has room again once its dead keys have gone', async () => {
+    const clock = new FakeClock()
+    const server = await fakeMemcached({ largest: 200, now: () => clock.now() })
+    const store = storeOn(server.url, { clock })
+    const record = () => ({ text: '{}', expiresAt: clock.now() + 9e6, user: 'ada' })
+    for (let n = 0; n < 20; n++) {
+      await store.create(`k${n}`, record())
+      await store.destroy(`k${n}`)
+    }
+    await clock.advance(700_000)
+    await store.create('live', record())
+    expect(await store.keysOfUser('ada')).toEqual(['live'])
+  })
+
+  it('is an error where it ends at once, by a clock that is wrong, and is not tried for ever', async () => {
+    const clock = new FakeClock()
+    const server = await fakeMemcached({ now: () => clock.now() + 500 * 24 * 3_600_000 })
+    const store = storeOn(server.url, { clock })
+    const life = { text: '{}', expiresAt: clock.now() + 1000, user: 'ada' }
+    await expect(store.create('a', life)).rejects.toMatchObject({ code: 'ERR_STORE' })
+    await store.create('b', { text: '{}', expiresAt: life.expiresAt })
+    expect((await store.load('b'))?.text).toBe('{}')
   })
 
   it('is cleared by sign-ins too, however many there are', async () => {

@@ -197,6 +197,30 @@ describe('what is sent', () => {
     expect(collection.argsOf('find')[0]).toMatchObject([{ user: { $eq: '{"$gt":""}' } }, {}])
   })
 
+  it('looks into no type of BSON that it keeps', async () => {
+    class Ref {
+      readonly $ref = 'users'
+      toJSON() {
+        return { $ref: this.$ref }
+      }
+    }
+    const session = { ref: new Ref(), n: 1 }
+    const { collection, store } = open(
+      (op) => (op === 'findOne' ? { session, expires: new Date(entry.expiresAt) } : undefined),
+      { stringify: false },
+    )
+    const seen = (await store.load('k'))!
+    const change = async (data: object) => {
+      await store.replace('k', { ...entry, text: JSON.stringify(data) }, seen)
+      const [operations] = collection.argsOf('bulkWrite').at(-1) as [
+        { updateOne: { update: { $set: { session: unknown } } } }[],
+      ]
+      return operations.at(-1)!.updateOne.update.$set.session
+    }
+    expect(await change({ ref: { $ref: 'users' }, n: 2 })).toEqual({ ref: session.ref, n: 2 })
+    expect(await change({ ref: { $ref: 'others' }, n: 2 })).toBe('{"ref":{"$ref":"others"},"n":2}')
+  })
+
   it('tells a replace that was done from one that was not, whoever came in between', async () => {
     const counts = { matchedCount: 0, modifiedCount: 0 }
     const { store } = open((op) => (op === 'bulkWrite' ? counts : undefined))

@@ -96,7 +96,8 @@ export async function startFake(options: FakeOptions = {}) {
         if (found === undefined) return 'NOT_FOUND'
         return String(found.cas) === id ? put(key, data, flags, endOf(exptime)) : 'EXISTS'
       case 'append':
-        if (found === undefined) return 'NOT_STORED'
+        // The answer to what would make an item too large (do_store_item in memcached.c).
+        if (found === undefined || found.value.length + data.length > largest) return 'NOT_STORED'
         return put(key, Buffer.concat([found.value, data]), found.flags, found.end)
       case 'touch':
         if (found === undefined) return 'NOT_FOUND'

@@ -36,6 +36,7 @@ const TAIL_FIELD = 'coatcheckTail'
  */
 export class ClientCommands implements Commands, Servers {
   readonly tellsLife = false
+  readonly shortens = true
   readonly #client: MemcachedClient
   readonly #limit: number
   readonly #most: number

@@ -28,6 +28,8 @@ export interface Commands {
 
 /** All servers: which one has an item, and what it is called there. */
 export interface Servers {
+  /** Whether a long name is shortened there, and the server found by all of it. */
+  readonly shortens: boolean
   /** The server of an item, connected. */
   of(ring: string): Promise<Commands>
   close(): Promise<void>

@@ -28,11 +28,11 @@ export function closed(): CoatcheckError {
 
 /**
  * What the server says no with. `ERROR`, `CLIENT_ERROR` and `SERVER_ERROR` are the only forms
- * (protocol.txt), and none of them repeats a key or a value.
+ * (protocol.txt), and none of them repeats a key or a value. Logs get nothing of it that is no text.
  */
 export function refusal(line: string): CoatcheckError {
   if (/too large/i.test(line)) return tooLarge()
-  return itemError(`the server refused: ${line.slice(0, 100)}.`, false)
+  return itemError(`the server refused: ${line.slice(0, 100).replace(/[^ -~]/g, '?')}.`, false)
 }
 
 export function tooLarge(): CoatcheckError {

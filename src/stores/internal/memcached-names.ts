@@ -31,7 +31,7 @@ export class ItemNames {
 
   record(key: string): ItemName {
     const full = this.#prefix + key
-    const isOurs = key.startsWith(MARK) || full === 'cas' || full === '__proto__'
+    const isOurs = key.startsWith(MARK) || ['', 'cas', '__proto__'].includes(full)
     if (full.length > LONGEST_KEY && !/\p{Surrogate}/u.test(full)) {
       // It looks for the server by the key as it was, and then shortens it.
       return { ring: full, wire: createHash('md5').update(full).digest('hex') }

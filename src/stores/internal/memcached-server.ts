@@ -68,7 +68,10 @@ export class Server {
   async #connect(): Promise<Commands> {
     const { timeout, credentials } = this.#settings
     const socket = await this.#open()
-    if (this.#isClosed) socket.destroy()
+    if (this.#isClosed) {
+      socket.destroy()
+      throw closed()
+    }
     const connection = new Connection(socket, timeout, () => {
       if (this.#connection !== connection) return
       this.#connection = undefined

@@ -4,6 +4,7 @@ import { Server, type ServerSettings } from './memcached-server.js'
 
 /** The servers of a store with connections of its own. */
 export class OwnServers implements Servers {
+  readonly shortens = false
   readonly #servers: readonly Server[]
   readonly #ring: Ring
 

@@ -24,5 +24,5 @@ export function exptimeOf(expiresAt: number, now: number): number {
 
 /** When a record ends that has so many seconds by the server's word: never before its true end. */
 export function endAfter(seconds: number, now: number): number {
-  return now + (seconds < 0 ? ENDLESS : seconds * 1000)
+  return now + (seconds < 0 ? ENDLESS : Math.min(seconds, LAST_DATE) * 1000)
 }

@@ -1,6 +1,7 @@
 import { Recent } from '../../crypto/recent.js'
 import { hasCode } from '../../errors.js'
 import type { Item, Servers } from './memcached-commands.js'
+import { itemError, tooLarge } from './memcached-errors.js'
 import type { ItemNames } from './memcached-names.js'
 
 /** A key that was entered, and when, in s since the epoch. */
@@ -30,6 +31,9 @@ const BETWEEN_CLEARINGS = 32
 /** Records looked at together. */
 const BATCH = 64
 
+/** How often a key is appended to a list that others may be making, or dropping, just then. */
+const MAX_TRIES = 8
+
 const REMEMBERED = 5_000
 
 /**
@@ -41,6 +45,8 @@ export class UserIndex {
   readonly #options: UserIndexOptions
   /** How many keys may still be added to the list of a user until it is cleared. */
   readonly #left = new Recent<number>(REMEMBERED)
+  /** When the list of a user was last found full, in s since the epoch. */
+  readonly #full = new Recent<number>(REMEMBERED)
 
   constructor(options: UserIndexOptions) {
     this.#options = options
@@ -52,9 +58,7 @@ export class UserIndex {
       await this.#append(user, key)
     } catch (error) {
       if (!hasCode(error, 'ERR_RECORD_TOO_LARGE')) throw error
-      await this.#clear(user)
-      // A list that is full of live keys: that session works, and is not listed.
-      await this.#append(user, key).catch((error) => this.#options.onError('index', error))
+      await this.#appendToFull(user, key, error)
       return
     }
     const left = this.#left.get(user) ?? BETWEEN_CLEARINGS
@@ -78,21 +82,40 @@ export class UserIndex {
     return live.map(({ key }) => key)
   }
 
+  /** A list that is full of live keys stays so: that session works, and is not listed. */
+  async #appendToFull(user: string, key: string, error: unknown): Promise<void> {
+    const { now, onError } = this.#options
+    const at = now() / 1000
+    // To look at all of them takes long: not with each sign-in.
+    if (at - (this.#full.get(user) ?? Number.NEGATIVE_INFINITY) < SETTLED) {
+      onError('index', error)
+      return
+    }
+    this.#full.set(user, at)
+    await this.#clear(user)
+    await this.#append(user, key).catch((error) => onError('index', error))
+  }
+
+  /** @throws `ERR_RECORD_TOO_LARGE` if the list is full */
   async #append(user: string, key: string): Promise<void> {
     const { servers, names, exptime, now } = this.#options
     const name = names.keysOf(user)
     const commands = await servers.of(name.ring)
     const entry = entryOf({ key, at: Math.floor(now() / 1000) })
-    for (;;) {
+    let isThere = false
+    for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
       // Sent together: one wait. The first makes a list where there is none; appending leaves the
       // end of a list where it was.
-      const [, isAppended] = await Promise.all([
+      const [isMade, isAppended, isTouched] = await Promise.all([
         commands.add(name.wire, '', 0, exptime()),
         commands.append(name.wire, entry),
         commands.touch(name.wire, exptime()),
       ])
       if (isAppended) return
+      isThere = isTouched && !isMade
     }
+    // To append what an item has no room for gets the answer of an item that is not there.
+    throw isThere ? tooLarge() : itemError("the list of a user's sessions cannot be kept.", true)
   }
 
   async #clear(user: string): Promise<void> {

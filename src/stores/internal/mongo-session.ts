@@ -46,12 +46,12 @@ export function objectOfText(text: string, before: unknown): object | undefined 
   const session = parsed(text)
   // Numbers that no double holds, repeated keys, spaces.
   if (session === undefined || JSON.stringify(session) !== text) return undefined
-  if (!isHoldable(session, MAX_DEPTH)) return undefined
   const old = isPlain(before) ? before : {}
-  return mapped(session, (key, value) => {
+  const made = mapped(session, (key, value) => {
     if (key === 'cookie' && isCookie(value)) return withDate(value)
     return kept(value, own(old, key))
   })
+  return isHoldable(made, MAX_DEPTH) ? made : undefined
 }
 
 /** 64-bit integers, which a number can stand for as far as JSON goes. */
@@ -107,6 +107,8 @@ function kept(value: unknown, before: unknown): unknown {
 function isHoldable(value: unknown, depth: number): boolean {
   if (typeof value === 'string') return isWellFormed(value)
   if (typeof value !== 'object' || value === null) return true
+  // A type of BSON that was kept. The JSON of some has names that begin with `$`.
+  if (!Array.isArray(value) && !isPlain(value)) return true
   if (depth === 0) return false
   return Object.entries(value).every(
     ([key, inner]) =>

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream'
 import expressSession from 'express-session'
+import Memcached from 'memcached'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { MemcachedStore, type MemcachedStoreOptions } from '../../../src/stores/memcached.js'
 import type { CookieClient } from '../../../src/testing/index.js'
@@ -230,6 +231,22 @@ describe.skipIf(!hasServer(memcached))('MemcachedStore and three servers', () =>
     for (const [n, key] of keys.entries()) {
       await ours.create(key, entry(JSON.stringify({ cookie: {}, n })))
       expect(await get(key)).toMatchObject({ n })
+    }
+  })
+
+  it('has sessions under long keys where a client of memcached has them', async () => {
+    const { urls } = await three()
+    const client = new Memcached([...urls])
+    onTestFinished(() => client.end())
+    const [ours, theirs] = [storeOn({ servers: urls }), storeOn({ client })]
+    for (const [n, key] of keys.entries()) {
+      const long = key.padEnd(300, 'x')
+      await theirs.create(long, entry(`{"n":${n}}`))
+      expect((await ours.load(long))?.text).toBe(`{"n":${n}}`)
+      expect(await theirs.replace(long, entry('{}'), (await theirs.load(long))!)).toBe('replaced')
+      expect(await theirs.touch(long, Date.now() + DAY)).toBe(true)
+      expect(await theirs.destroy(long)).toBe(true)
+      expect(await ours.load(long)).toBeUndefined()
     }
   })
 

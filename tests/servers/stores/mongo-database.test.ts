@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import MongoStoreOfOld from 'connect-mongo'
-import { Long, MongoClient, ObjectId } from 'mongodb'
+import { Decimal128, Long, MongoClient, ObjectId } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { StoreReport } from '../../../src/core/store.js'
 import { session } from '../../../src/index.js'
@@ -158,7 +158,8 @@ describe.skipIf(!hasServer(mongo))('MongoStore', () => {
       const { collection, store } = open({ stringify: false })
       const [when, id] = [new Date(0), new ObjectId()]
       const big = Long.fromString('9007199254740991')
-      const theirs = { cookie: {}, when, big, id, list: [when, { when }], n: 1 }
+      const price = Decimal128.fromString('1.10')
+      const theirs = { cookie: {}, when, big, id, price, list: [when, { when }], n: 1 }
       await collection.insertOne({ _id: 'k', session: theirs, expires: new Date(later()) })
       const seen = (await store.load('k'))!
       const data = JSON.parse(seen.text)
@@ -167,7 +168,7 @@ describe.skipIf(!hasServer(mongo))('MongoStore', () => {
       const entry = { text: JSON.stringify(next), expiresAt: later() }
       expect(await store.replace('k', entry, seen)).toBe('replaced')
       const raw = await collection.findOne({ _id: 'k' }, { promoteLongs: false })
-      expect(raw?.session).toMatchObject({ when, id, list: [when, { when }] })
+      expect(raw?.session).toMatchObject({ when, id, price, list: [when, { when }] })
       expect((await store.load('k'))?.text).toBe(entry.text)
     })
 
