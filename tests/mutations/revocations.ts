@@ -233,15 +233,6 @@ export const revocations: readonly Mutation[] = [
   },
   {
     rule: 'B38',
-    without: 'sparing what another node has taken over',
-    file: 'src/core/takeover.ts',
-    find: 'if (!isOurs) await keeper.discard(made)',
-    put: 'if (!isOurs) await keeper.destroy(made)',
-    test: REVOCATIONS,
-    named: 'has taken over from express-session',
-  },
-  {
-    rule: 'B38',
     without: 'the list for who comes again from express-session',
     file: 'src/core/token-keeper.ts',
     find: "return opened.state === 'live' ? this.create(identity, draft) : undefined",
