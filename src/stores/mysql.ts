@@ -27,6 +27,7 @@ import {
   REPLACING,
   statementsOf,
   TAKING,
+  TOUCHED,
 } from './internal/mysql-statements.js'
 import {
   type MySQLStoreOptions,
@@ -136,7 +137,7 @@ export class MySQLStore implements Store, Sweepable, Enumerable, ByUser, Reporti
     const written = [payload('replace', text), this.#end(expiresAt), ...owner]
     for (let round = 1; round <= MOST_ROUNDS; round++) {
       const values = [...this.#forOwner(key), ...written, key, this.#now(), seen.text]
-      const { mark } = await this.#run('replace', sql, values)
+      const mark = markOf(await this.#run('replace', sql, values), REPLACING.replaced)
       if (mark === REPLACING.replaced) return 'replaced'
       if (mark === REPLACING.changed) return 'changed'
       if (mark !== REPLACING.notIndexed) return 'gone'
@@ -149,7 +150,7 @@ export class MySQLStore implements Store, Sweepable, Enumerable, ByUser, Reporti
   async touch(key: string, expiresAt: number): Promise<boolean> {
     if (!isKey(key)) return false
     const values = [this.#end(expiresAt), key, this.#now()]
-    return (await this.#run('touch', this.#sql.touch, values)).mark === 2
+    return markOf(await this.#run('touch', this.#sql.touch, values), TOUCHED) === TOUCHED
   }
 
   async destroy(key: string): Promise<boolean> {
@@ -221,7 +222,8 @@ export class MySQLStore implements Store, Sweepable, Enumerable, ByUser, Reporti
     for (let round = 1; round <= MOST_ROUNDS; round++) {
       if (await this.#insert('create', this.#sql.create, [key, end, text])) return true
       const values = [...this.#forOwner(key), text, end, key, this.#now()]
-      const { mark } = await this.#run('create', this.#sql.takeOverForNobody, values)
+      const answer = await this.#run('create', this.#sql.takeOverForNobody, values)
+      const mark = markOf(answer, TAKING.taken)
       if (mark === TAKING.taken) return true
       if (mark === TAKING.live) return false
     }
@@ -232,17 +234,17 @@ export class MySQLStore implements Store, Sweepable, Enumerable, ByUser, Reporti
   async #createOwned({ key, text, end, owner }: Values & { owner: string }): Promise<boolean> {
     const since = this.#clock.now()
     const isNamed = await this.#insert('create', this.#sql.own, [key, owner, since])
-    if (isNamed && (await this.#insert('create', this.#sql.create, [key, end, text]))) return true
+    // Who removes a record that was there before takes that row too: it has to be there still.
+    const named = [key, end, text, key, owner]
+    if (isNamed && (await this.#insert('create', this.#sql.createOwned, named))) return true
     // Rows are in the way, of a live record or left over. With one in both tables a statement
     // decides about both; a dead row is nobody's until then.
     for (let round = 1; round <= MOST_ROUNDS; round++) {
       const values = [key, text, end, owner, since, key, this.#now()]
-      const { mark } = await this.#run('create', this.#sql.takeOver, values)
+      const mark = markOf(await this.#run('create', this.#sql.takeOver, values), TAKING.taken)
       if (mark === TAKING.taken) return true
-      if (mark === TAKING.live) {
-        if (isNamed) await this.#run('create', this.#sql.disown, [key, owner, since])
-        return false
-      }
+      // A row that names its user stays: by now it may be that of the record.
+      if (mark === TAKING.live) return false
       await this.#insert('create', this.#sql.own, [key, null, since])
       await this.#insert('create', this.#sql.create, [key, 0, '{}'])
     }
@@ -300,11 +302,10 @@ export class MySQLStore implements Store, Sweepable, Enumerable, ByUser, Reporti
     return this.#tables.userIndex ? [key] : []
   }
 
-  /** False: a row with this key is there. */
+  /** False: a row with this key is there, or one that it depends on is not. */
   async #insert(op: string, sql: string, values: readonly Value[]): Promise<boolean> {
     try {
-      await this.#run(op, sql, values, isTaken)
-      return true
+      return (await this.#run(op, sql, values, isTaken)).count > 0
     } catch (error) {
       if (isTaken(error)) return false
       throw error
@@ -358,6 +359,14 @@ export class MySQLStore implements Store, Sweepable, Enumerable, ByUser, Reporti
   #now(): number {
     return Math.floor(this.#clock.now() / 1000)
   }
+}
+
+/**
+ * A trigger on the table makes the server forget the mark of a statement that has written; that rows
+ * were met tells it then. @param written the mark of a statement that writes
+ */
+function markOf({ mark, count }: Answer, written: number): number {
+  return mark === 0 && count > 0 ? written : mark
 }
 
 async function coded<T>(

@@ -16,9 +16,13 @@ export class FakePool {
     this.answer = answer
   }
 
+  /** What letters beyond ASCII become on the way to the server. */
+  letters = 'C4A2F09F9880'
+
   getConnection(): void {}
 
   async execute({ sql }: { sql: string }, values: readonly unknown[] = []): Promise<unknown[]> {
+    if (sql.startsWith('SELECT HEX(CONVERT(')) return [[[this.letters, '\u0122\u{1f600}']], []]
     const asked = { sql, values }
     const index = this.asked.push(asked) - 1
     await undefined

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/core/clock.js'
 import { MySQLStore } from '../../src/stores/mysql.js'
 import { FakeClock } from '../../src/testing/index.js'
 import { FakePool, serverError } from './mysql-pool.js'
@@ -62,7 +63,6 @@ describe('MySQLStore', () => {
   })
 
   it.each([
-    [0, 'gone'],
     [1, 'gone'],
     [2, 'changed'],
     [3, 'replaced'],
@@ -71,6 +71,33 @@ describe('MySQLStore', () => {
       const pool = new FakePool(() => ({ affectedRows, insertId: mark }))
       expect(await new MySQLStore({ pool }).replace('k', entry, seen)).toBe(told)
     }
+  })
+
+  it('without a mark, rows that were met tell that a trigger has made the server forget it', async () => {
+    const pool = new FakePool(() => ({ affectedRows: 0, insertId: 0 }))
+    const store = new MySQLStore({ pool })
+    expect(await store.replace('k', entry, seen)).toBe('gone')
+    expect(await store.touch('k', entry.expiresAt)).toBe(false)
+    pool.answer = () => ({ affectedRows: 1, insertId: 0 })
+    expect(await store.replace('k', entry, seen)).toBe('replaced')
+    expect(await store.touch('k', entry.expiresAt)).toBe(true)
+  })
+
+  it('refuses letters that the pool would send as others, and asks once', async () => {
+    const pool = new FakePool(() => marked(3))
+    const store = new MySQLStore({ pool })
+    pool.letters = '22D83D'
+    const told = { code: 'ERR_UNSUPPORTED', outcome: 'failed', retryable: false }
+    const text = '{"name":"\u0122,\u0122admin"}'
+    await expect(store.replace('k', { ...entry, text }, seen)).rejects.toMatchObject(told)
+    await expect(store.create('k', { ...entry, user: 'Zoë' })).rejects.toMatchObject(told)
+    expect(pool.asked).toEqual([])
+    expect(await store.replace('k', entry, seen)).toBe('replaced')
+    pool.letters = 'C4A2F09F9880'
+    expect(await store.replace('k', { ...entry, text }, seen)).toBe('replaced')
+    pool.letters = '22D83D'
+    expect(await store.replace('k', { ...entry, text }, seen)).toBe('replaced')
+    expect(pool.asked).toHaveLength(3)
   })
 
   it('a record without a row in the user index gets one, and then its user', async () => {
@@ -199,19 +226,19 @@ describe('MySQLStore', () => {
     await expect(failed).rejects.toThrow('mariadb/callback')
   })
 
-  it.each([1213, 1205])('sends again what the server has undone with %i', async (errno) => {
+  it.each([1213, 1205, 1020])('sends again what the server has undone with %i', async (errno) => {
     const pool = new FakePool((_, index) => {
-      if (index < 4) throw serverError(errno)
+      if (index < 9) throw serverError(errno)
       return marked(2)
     })
-    const store = new MySQLStore({ pool })
+    const store = new MySQLStore({ pool, clock: { ...systemClock, pause: async () => {} } })
     expect(await store.touch('k', 0)).toBe(true)
-    expect(pool.asked).toHaveLength(5)
+    expect(pool.asked).toHaveLength(10)
     pool.answer = () => {
       throw serverError(errno)
     }
     await expect(store.touch('k', 0)).rejects.toMatchObject({ code: 'ERR_STORE', retryable: true })
-    expect(pool.asked).toHaveLength(10)
+    expect(pool.asked).toHaveLength(20)
   })
 
   it('makes tables that are missing once for all who wait, and forgets that it failed', async () => {

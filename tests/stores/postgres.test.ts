@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/core/clock.js'
 import type { StoreReport } from '../../src/core/store.js'
 import { type PgLike, PostgresStore } from '../../src/stores/postgres.js'
 import { FakeClock, testStore } from '../../src/testing/index.js'
@@ -179,17 +180,17 @@ describe('PostgresStore', () => {
 
   it.each(['40P01', '40001'])('sends again what the server has undone with %s', async (state) => {
     const pool = new FakePool((_, index) => {
-      if (index < 4) throw serverError(state)
+      if (index < 9) throw serverError(state)
       return [{ sid: 'k' }]
     })
-    const store = new PostgresStore({ pool })
+    const store = new PostgresStore({ pool, clock: { ...systemClock, pause: async () => {} } })
     expect(await store.touch('k', 0)).toBe(true)
-    expect(pool.asked).toHaveLength(5)
+    expect(pool.asked).toHaveLength(10)
     pool.answer = () => {
       throw serverError(state)
     }
     await expect(store.touch('k', 0)).rejects.toMatchObject({ code: 'ERR_STORE', retryable: true })
-    expect(pool.asked).toHaveLength(10)
+    expect(pool.asked).toHaveLength(20)
   })
 
   it('makes tables that are missing once for all who wait, and forgets that it failed', async () => {

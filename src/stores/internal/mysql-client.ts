@@ -47,7 +47,7 @@ export function sender(store: string, pool: unknown): Send {
   const { promise } = pool as { promise?: unknown }
   // The face of mysql2 with callbacks has the other one too.
   const promises = typeof promise === 'function' ? promise.call(pool) : pool
-  return async (sql, values) => {
+  const ask: Send = async (sql, values) => {
     const asked: unknown = (promises as PromisePool).execute({ sql, ...SHAPE }, values)
     if (!has(asked, 'then')) {
       throw new CoatcheckError(
@@ -61,6 +61,38 @@ export function sender(store: string, pool: unknown): Send {
     const { affectedRows, insertId } = (first ?? {}) as Record<string, unknown>
     return { rows: [], count: Number(affectedRows ?? 0), mark: Number(insertId ?? 0) }
   }
+  let isUnicode = false
+  return async (sql, values) => {
+    if (!isUnicode && values.some(hasOtherLetters)) {
+      await checkUnicode(store, ask)
+      isUnicode = true
+    }
+    return ask(sql, values)
+  }
+}
+
+function hasOtherLetters(value: Value): boolean {
+  return typeof value === 'string' && /[\u0080-\uffff]/.test(value)
+}
+
+/** U+0122, whose lower byte is a quotation mark, and a letter of four bytes; in UTF-8. */
+const LETTERS = '\u0122\u{1f600}'
+const BYTES = 'C4A2F09F9880'
+
+/**
+ * Over connections of another character set drivers send the lower bytes of letters: U+0122 becomes
+ * a quotation mark, so that who writes it into a session writes JSON.
+ */
+async function checkUnicode(store: string, ask: Send): Promise<void> {
+  const sql = `SELECT HEX(CONVERT(? USING utf8mb4)), CONVERT(X'${BYTES}' USING utf8mb4)`
+  const [row] = (await ask(sql, [LETTERS])).rows
+  if (String(row?.[0]) === BYTES && String(row?.[1]) === LETTERS) return
+  throw new CoatcheckError(
+    'ERR_UNSUPPORTED',
+    `${store}: the connections of the pool have a character set that changes texts. ` +
+      "Make the pool without its option 'charset', or with utf8mb4.",
+    { store, outcome: 'failed' },
+  )
 }
 
 function has(value: unknown, method: string): boolean {

@@ -6,8 +6,11 @@ const NO_TABLE = 1146
 /** `ER_DUP_ENTRY` */
 const DUPLICATE = 1062
 
-/** What a statement loses to another one: `ER_LOCK_DEADLOCK`, `ER_LOCK_WAIT_TIMEOUT`. */
-const LOST = new Set([1213, 1205])
+/**
+ * What a statement loses to another one: `ER_LOCK_DEADLOCK`, `ER_LOCK_WAIT_TIMEOUT`, and, where
+ * `innodb_snapshot_isolation` of MariaDB is on, `ER_CHECKREAD`.
+ */
+const LOST = new Set([1213, 1205, 1020])
 
 /** `ER_DUP_KEYNAME`, `ER_TABLE_EXISTS_ERROR` */
 const MADE_BY_OTHERS = new Set([1061, 1050])

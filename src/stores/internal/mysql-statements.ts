@@ -7,19 +7,19 @@ export interface MySQLStatements {
   readonly load: string
   /** key, expiry, payload; a duplicate: a row is there */
   readonly create: string
+  /** key, expiry, payload, key, owner → count: 0 if the user index does not name the owner any more */
+  readonly createOwned: string
   /** [owner, key for the user index,] payload, expiry, key, now → mark: {@link TAKING} */
   readonly takeOver: string
   /** The same for a record of nobody. */
   readonly takeOverForNobody: string
   /** key, owner, since in ms; a duplicate: a row is there */
   readonly own: string
-  /** key, owner, since in ms: the row that was made with these */
-  readonly disown: string
   /** key, payload, expiry, key, now, seen → mark: {@link REPLACING} */
   readonly replace: string
   /** key, payload, expiry, owner, key, now, seen */
   readonly replaceOwned: string
-  /** expiry, key, now → mark: 2 if it was live */
+  /** expiry, key, now → mark: {@link TOUCHED} if it was live */
   readonly touch: string
   /** key, key, now: if it is live */
   readonly destroyLive: string
@@ -54,6 +54,9 @@ export const TAKING = { live: 1, taken: 2, notIndexed: 3 } as const
 
 /** What `replace` says. 0: no row is there. */
 export const REPLACING = { dead: 1, changed: 2, replaced: 3, notIndexed: 4 } as const
+
+/** What `touch` says of a live row. 1: it has expired. 0: no row is there. */
+export const TOUCHED = 2
 
 /** How many records a listing reads at once. */
 export const PAGE = 100
@@ -105,6 +108,8 @@ AND k.\`expired\` > '1970-01-01' + INTERVAL ? SECOND`
   return {
     load: `SELECT ${text}, ${ending} FROM ${records} t WHERE t.${sid} = ? AND t.${expires} > ?`,
     create: `INSERT INTO ${records} (${sid}, ${expires}, ${data}) VALUES (?, ?, ?)`,
+    createOwned: `INSERT INTO ${records} (${sid}, ${expires}, ${data})
+SELECT ?, ?, ? FROM ${owners} o WHERE o.\`sid\` = ? AND o.\`owner\` = ? LOCK IN SHARE MODE`,
     takeOver: `UPDATE ${records} t${withOwner}
 SET t.${data} = ?, t.${expires} = ?, o.\`owner\` = ?, o.\`since\` = ?
 WHERE t.${sid} = ? AND ${taking(`IF(o.\`sid\` IS NULL, ${TAKING.notIndexed}, ${TAKING.taken})`)}`,
@@ -112,7 +117,6 @@ WHERE t.${sid} = ? AND ${taking(`IF(o.\`sid\` IS NULL, ${TAKING.notIndexed}, ${T
 SET t.${data} = ?, t.${expires} = ?${disowned}
 WHERE t.${sid} = ? AND ${taking(`${TAKING.taken}`)}`,
     own: `INSERT INTO ${owners} (\`sid\`, \`owner\`, \`since\`) VALUES (?, ?, ?)`,
-    disown: `DELETE FROM ${owners} WHERE \`sid\` = ? AND \`owner\` = ? AND \`since\` = ?`,
     replace: `UPDATE ${records} t${withOwner}
 SET t.${data} = ?, t.${expires} = ?${disowned}
 WHERE t.${sid} = ? AND LAST_INSERT_ID(IF(t.${expires} > ?,
@@ -123,7 +127,7 @@ WHERE t.${sid} = ? AND LAST_INSERT_ID(IF(t.${expires} > ?, IF(${same},
   IF(o.\`sid\` IS NULL, ${REPLACING.notIndexed}, ${REPLACING.replaced}),
   ${REPLACING.changed}), ${REPLACING.dead})) = ${REPLACING.replaced}`,
     touch: `UPDATE ${records} t SET t.${expires} = ?
-WHERE t.${sid} = ? AND LAST_INSERT_ID(IF(t.${expires} > ?, 2, 1)) = 2`,
+WHERE t.${sid} = ? AND LAST_INSERT_ID(IF(t.${expires} > ?, ${TOUCHED}, 1)) = ${TOUCHED}`,
     destroyLive: `DELETE t${both} FROM ${records} t${withOwner}
 WHERE t.${sid} = ? AND t.${expires} > ?`,
     destroy: `DELETE t${both} FROM ${records} t${withOwner} WHERE t.${sid} = ?`,

@@ -1,8 +1,11 @@
 import type { Clock } from '../../core/clock.js'
 import { pause } from './sql-steps.js'
 
-/** How often a statement that lost to others is sent again. */
-const MOST_TRIES = 5
+/**
+ * How often a statement that loses to others is sent. Where isolation is stricter than the default,
+ * of many that change one row only one gets through at a time.
+ */
+const MOST_TRIES = 10
 
 /**
  * Runs a statement that is a transaction of its own, and again while the server says that it has

@@ -174,6 +174,37 @@ describe.skipIf(!hasServer(mariadb))('MySQLStore', () => {
       expect(await store.keysOfUser('ada')).toEqual(entry === two ? ['k'] : [])
     })
 
+    it('a user keeps a session whose key was in use, and ends while it is made', async () => {
+      const table = freshTable()
+      const store = open({ table })
+      await store.create('k', one())
+      const pool = {
+        getConnection: () => {},
+        async execute(asked: { sql: string }, values: never) {
+          // Between the row of the user index and that of the record.
+          if (/^INSERT INTO `s\d+` /.test(asked.sql)) await store.destroy('k')
+          return admin.execute(asked as never, values)
+        },
+      }
+      expect(await open({ pool, table }).create('k', two())).toBe(true)
+      expect(await store.keysOfUser('ada')).toEqual(['k'])
+    })
+
+    it('a user keeps a session that another request has under way meanwhile', async () => {
+      const table = freshTable()
+      const store = open({ table })
+      await store.create('k', one())
+      const pool = {
+        getConnection: () => {},
+        async execute(asked: { sql: string }, values: never) {
+          if (asked.sql.startsWith('UPDATE')) await store.replace('k', two(), SEEN)
+          return admin.execute(asked as never, values)
+        },
+      }
+      expect(await open({ pool, table }).create('k', two())).toBe(false)
+      expect(await store.keysOfUser('ada')).toEqual(['k'])
+    })
+
     it('a dead lock is solved by doing it again', async () => {
       const table = freshTable()
       await open({ table }).create('k', { ...two(), text: '{"n":1}' })
@@ -319,6 +350,47 @@ describe.skipIf(!hasServer(mariadb))('MySQLStore', () => {
       expect(await store.replace('k', entry, seen)).toBe('gone')
       await store.create('over', { text: '{}', expiresAt: 0 })
       expect(await store.sweep()).toBe(1)
+    })
+
+    it.each([
+      ['of mysql2', () => poolWith({ charset: 'latin1' })],
+      ['of mariadb', () => mariadbPool({ collation: 'LATIN1_SWEDISH_CI' })],
+    ])('%s in another character set: letters that it would change are refused', async (_, pool) => {
+      const store = open({ pool: pool() })
+      expect(await store.create('k', one())).toBe(true)
+      // Of U+0122 it would send a quotation mark.
+      const text = '{"name":"\u0122,\u0122admin"}'
+      const told = { code: 'ERR_UNSUPPORTED', outcome: 'failed' }
+      await expect(store.replace('k', { ...one(), text }, SEEN)).rejects.toMatchObject(told)
+      await expect(store.create('l', { ...one(), text })).rejects.toMatchObject(told)
+      await expect(store.keysOfUser('Zoë')).rejects.toMatchObject(told)
+      expect(await store.load('k')).toMatchObject({ text: '{"n":1}' })
+    })
+
+    it.each([
+      ['of mysql2', () => poolWith()],
+      ['of mariadb', () => mariadbPool()],
+    ])('%s, with a trigger on the table: what was written is not gone', async (_, pool) => {
+      const table = freshTable()
+      const store = open({ pool: pool(), table })
+      await store.migrate()
+      await admin.query(`CREATE TABLE ${table}_seen (n int AUTO_INCREMENT PRIMARY KEY)`)
+      await admin.query(
+        `CREATE TRIGGER ${table}_t AFTER UPDATE ON ${table} FOR EACH ROW
+         INSERT INTO ${table}_seen VALUES ()`,
+      )
+      await store.create('k', { text: '{}', expiresAt: 0, user: 'ada' })
+      expect(await store.create('k', two())).toBe(true)
+      expect(await store.create('k', two())).toBe(false)
+      expect(await store.replace('k', one(), { ...SEEN, text: '{"n":2}' })).toBe('replaced')
+      expect(await store.replace('k', two(), { ...SEEN, text: '{"n":2}' })).toBe('changed')
+      expect(await store.replace('k', two(), SEEN)).toBe('replaced')
+      expect(await store.keysOfUser('ada')).toEqual(['k'])
+      expect(await store.touch('k', later() + HOUR)).toBe(true)
+      expect(await store.touch('k', 0)).toBe(true)
+      expect(await store.touch('k', later())).toBe(false)
+      expect(await store.create('k', one())).toBe(true)
+      expect(await store.keysOfUser('ada')).toEqual([])
     })
 
     it.each(['', 'ANSI,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES', 'TRADITIONAL,PIPES_AS_CONCAT'])(
