@@ -268,7 +268,8 @@ function payload(op: string, text: string): Payload {
 }
 
 function moment(ms: number): number {
-  return Math.min(Math.max(Math.ceil(ms), -LATEST), LATEST)
+  // The server knows no moment before 4713 BC; what has ended may have ended in 1970.
+  return Math.min(Math.max(Math.ceil(ms), 0), LATEST)
 }
 
 function unstorable(op: string, what: 'key' | 'text'): CoatcheckError {

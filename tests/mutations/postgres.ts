@@ -256,6 +256,15 @@ export const postgres: readonly Mutation[] = [
   },
   {
     rule: 'B42',
+    without: 'a first moment',
+    file: 'src/stores/postgres.ts',
+    find: 'Math.max(Math.ceil(ms), 0)',
+    put: 'Math.max(Math.ceil(ms), -LATEST)',
+    test: FAST,
+    named: 'sends no moment that the server does not know',
+  },
+  {
+    rule: 'B42',
     without: 'a lock around migrations',
     file: 'src/stores/internal/postgres-schema.ts',
     find: "PERFORM pg_advisory_xact_lock(hashtext('coatcheck'), hashtext('migrate'));",

@@ -286,5 +286,21 @@ export const sqlite: readonly Mutation[] = (
       test: OWN,
       named: 'is left to the caller if the caller has opened it',
     },
+    {
+      without: 'a refusal of URLs, which drivers take for different files',
+      file: DATABASE,
+      find: " && !filename.startsWith('file:')",
+      put: '',
+      test: OWN,
+      named: 'refuses a URL',
+    },
+    {
+      without: 'advice where the folder of the file is missing',
+      file: ERRORS,
+      find: '  ENOENT: NO_FILE,\n',
+      put: '',
+      test: OWN,
+      named: 'that cannot be opened is a coded error',
+    },
   ] as const
 ).map((mutation) => ({ rule: 'B44', ...mutation }))

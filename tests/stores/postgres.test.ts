@@ -92,6 +92,13 @@ describe('PostgresStore', () => {
     expect(pool.listenerCount('error')).toBe(0)
   })
 
+  it('sends no moment that the server does not know, such as one before 4713 BC', async () => {
+    const pool = new FakePool()
+    const store = new PostgresStore({ pool })
+    for (const expiresAt of [-8e15, Number.NEGATIVE_INFINITY]) await store.touch('k', expiresAt)
+    for (const { values } of pool.asked) expect(values).toContain(0)
+  })
+
   it('needs one statement for each operation, the same over both drivers', async () => {
     const pool = new FakePool()
     const { sql, asked } = fakeSql()

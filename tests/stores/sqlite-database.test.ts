@@ -78,6 +78,7 @@ describe('SqliteStore', () => {
     ['a file without a name', { filename: '' }, "option 'filename'"],
     ['a file that is no string', { filename: 1 }, "option 'filename'"],
     ['a file with a NUL', { filename: 'a\0b' }, "option 'filename'"],
+    ['a URL', { filename: 'file:a.db?mode=memory' }, 'no URL'],
     ['a table that is no string', { db, table: 1 }, "option 'table'"],
     ['a table with a NUL', { db, table: 'a\0b' }, "option 'table'"],
     ['a table of 129 bytes', { db, table: 'x'.repeat(129) }, "option 'table'"],
@@ -727,6 +728,7 @@ describe('a file that SqliteStore opens itself', () => {
     expect(thrownBy(() => store.load('k'))).toMatchObject({
       code: 'ERR_STORE',
       op: 'load',
+      message: expect.stringContaining('Does its folder exist'),
       cause: { code: 'ENOENT' },
     })
     mkdirSync(folder, { recursive: true })

@@ -35,10 +35,10 @@ export function sqliteSource(
     throw wrongOption(store, "db' or 'filename", db, 'given, one of the two')
   }
   if (filename !== undefined) {
-    if (typeof filename === 'string' && filename !== '' && !filename.includes('\0')) {
+    if (isPath(filename)) {
       return { open: () => openFile(store, filename), isOwn: true }
     }
-    throw wrongOption(store, 'filename', filename, 'the path of a file')
+    throw wrongOption(store, 'filename', filename, 'the path of a file, and no URL')
   }
   // The package sqlite3 has methods of the same names, which answer by callback.
   if (has(db, 'prepare') && has(db, 'exec') && !has(db, 'each')) {
@@ -46,6 +46,12 @@ export function sqliteSource(
   }
   const hint = has(db, 'each') ? '; the package sqlite3 answers later, and does not fit' : ''
   throw wrongOption(store, 'db', db, `a database of better-sqlite3, node:sqlite or libsql${hint}`)
+}
+
+/** Of a `file:` URL one driver makes another file than the other. */
+function isPath(filename: unknown): filename is string {
+  if (typeof filename !== 'string' || filename === '') return false
+  return !filename.includes('\0') && !filename.startsWith('file:')
 }
 
 function has(value: unknown, method: string): boolean {

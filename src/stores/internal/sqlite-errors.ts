@@ -18,11 +18,19 @@ const NAMES: Readonly<Record<number, string>> = {
   26: 'SQLITE_NOTADB',
 }
 
+const NO_FILE = ': the file cannot be opened. Does its folder exist, and may it be written?'
+
 const ADVICE: Readonly<Record<string, string>> = {
   SQLITE_BUSY: ': another process has kept the file locked for longer than busy_timeout.',
   SQLITE_READONLY: ': the file, or the connection to it, is read-only.',
   SQLITE_FULL: ': the disk is full, or max_page_count is reached.',
-  SQLITE_CANTOPEN: ': the file cannot be opened. Does its folder exist, and may it be written?',
+  SQLITE_CANTOPEN: NO_FILE,
+  // The file is made before SQLite opens it.
+  ENOENT: NO_FILE,
+  ENOTDIR: NO_FILE,
+  EISDIR: NO_FILE,
+  EACCES: NO_FILE,
+  EROFS: NO_FILE,
   SQLITE_CORRUPT: ': the file is damaged. Restore it, or remove it together with -wal and -shm.',
   SQLITE_NOTADB: ': the file is no database of SQLite, or is encrypted.',
 }
