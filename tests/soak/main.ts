@@ -119,7 +119,10 @@ over = true
 await Promise.all(work)
 const report = await asked<Report>('report')
 isLeaving = true
+// It writes its files until it has ended.
+const left = once(server, 'exit')
 server.disconnect()
+await left
 rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
 
 async function ended(): Promise<void> {
