@@ -274,7 +274,10 @@ export class StoreKeeper implements Keeper {
         still()
         if (result === 'replaced') {
           // The session has ended by now. What is left expires by itself if it cannot be removed.
-          await this.#remove(handle).catch(this.#onError)
+          const removed = this.#remove(handle).catch(this.#onError)
+          // There the request has waited for the record of its user too.
+          if (this.#epochs) this.#inBackground(removed)
+          else await removed
           return latest
         }
         if (result === 'gone') return undefined

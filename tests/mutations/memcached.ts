@@ -438,4 +438,13 @@ export const memcached: readonly Mutation[] = [
     test: FORGETFUL,
     named: 'by the name that it had before',
   },
+  {
+    rule: 'B41',
+    without: 'a sign-out that does not wait for the removal',
+    file: 'src/core/store-keeper.ts',
+    find: 'if (this.#epochs) this.#inBackground(removed)',
+    put: 'if (this.#epochs) await removed',
+    test: FORGETFUL,
+    named: 'is not waited for by a sign-out',
+  },
 ]

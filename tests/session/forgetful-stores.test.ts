@@ -57,10 +57,32 @@ async function forgetful() {
     return one
   }
   const seen = async (one: CookieClient) => (await one.get('/who')).text()
-  return { clock, server, sessions, drop, dropEpochs, browser, signedIn, seen }
+  return { clock, server, store, sessions, drop, dropEpochs, browser, signedIn, seen }
 }
 
 describe('a store that may forget the sessions of a user', () => {
+  it('is not waited for by a sign-out once the session has ended', async () => {
+    const { store, sessions, signedIn, seen } = await forgetful()
+    const ada = await signedIn('ada')
+    const remove = store.destroy.bind(store)
+    let resume = () => {}
+    const gate = new Promise<void>((resolve) => {
+      resume = resolve
+    })
+    const asked: string[] = []
+    store.destroy = async (key) => {
+      asked.push(key)
+      await gate
+      return remove(key)
+    }
+    expect((await ada.get('/logout')).status).toBe(200)
+    expect(asked).toHaveLength(1)
+    expect(await seen(ada)).toBe('undefined')
+    resume()
+    await sessions.settled()
+    expect(await store.load(asked[0]!)).toBeUndefined()
+  })
+
   it('ends all of them by revokeUser() although it has forgotten their list', async () => {
     const { sessions, drop, signedIn, seen } = await forgetful()
     const [ada, phone, eve] = [await signedIn('ada'), await signedIn('ada'), await signedIn('eve')]

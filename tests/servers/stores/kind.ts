@@ -109,8 +109,8 @@ export interface Counts {
   readonly create: number
   /** A sign-in on a stored session: load, create under the new id, end the old one. @default 3 */
   readonly signIn: number
-  /** @default { most: 3 } */
-  readonly destroy: number | { readonly most: number }
+  /** `held`: so many, and a removal that no response waits for. @default { most: 3 } */
+  readonly destroy: number | { readonly most: number } | { readonly held: number }
 }
 
 export const COUNTS: Counts = {

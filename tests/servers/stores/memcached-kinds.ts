@@ -35,7 +35,7 @@ const shared = {
 } satisfies Partial<StoreKind>
 
 /** A user's session is bound to a record of the user, and a sign-in enters it in the user's list. */
-const counts = { signedInRead: 2, signIn: 5, destroy: { most: 4 } }
+const counts = { signedInRead: 2, signIn: 5, destroy: { held: 3 } }
 
 const conformance = {
   unit: 1000,

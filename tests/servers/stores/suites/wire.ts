@@ -87,6 +87,14 @@ export const wireTests: readonly SuiteTest[] = [
       }
       await eve.get('/logout')
       await settled()
+      const { destroy } = { ...COUNTS, ...subject.kind.counts }
+      if (typeof destroy === 'object' && 'held' in destroy) {
+        const removal = proxy.hold({ phase: destroy.held + 1 })
+        await within(5000, ada.get('/logout'), 'The response waits for the removal.')
+        await within(5000, removal.reached, 'Nothing was removed.')
+        removal.release()
+        return settled()
+      }
       await expectPhases(subject, 'destroy', () => proxy.wire.during(() => ada.get('/logout')))
     },
   },
@@ -159,7 +167,7 @@ async function expectPhases(
   const { phases, commands } = await run()
   const told = `phases of ${what} ${commands.join(' ')}`
   if (typeof stated === 'number') expect(phases, told).toBe(stated)
-  else expect(phases, told).toBeLessThanOrEqual(stated.most)
+  else expect(phases, told).toBeLessThanOrEqual('most' in stated ? stated.most : stated.held)
 }
 
 /** Some clients prepare a statement when it is used first. */
