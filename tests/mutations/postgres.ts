@@ -1,6 +1,7 @@
 import type { Mutation } from './mutation.js'
 
 const FAST = 'tests/stores/postgres.test.ts'
+const DATABASE = 'tests/servers/stores/postgres-database.test.ts'
 const STATEMENTS = 'src/stores/internal/postgres-statements.ts'
 const CLIENT = 'src/stores/internal/postgres-client.ts'
 const ERRORS = 'src/stores/internal/postgres-errors.ts'
@@ -11,6 +12,51 @@ const at = (n: number) => `\${at(${n})}`
 
 /** `PostgresStore`, and what the stores on SQL have in common. */
 export const postgres: readonly Mutation[] = [
+  {
+    rule: 'B42',
+    without: 'a statement that is prepared once',
+    file: CLIENT,
+    find: 'const isNamed = prepare && isOfPg(pool)',
+    put: 'const isNamed = false',
+    test: DATABASE,
+    named: 'prepares a statement once, and the next time sends its name',
+  },
+  {
+    rule: 'B42',
+    without: 'a way past a pooler that lacks a statement',
+    file: CLIENT,
+    find: "'26000', ",
+    put: '',
+    test: DATABASE,
+    named: 'that the next connection does not have is sent whole',
+  },
+  {
+    rule: 'B42',
+    without: 'a way past a pooler that has a statement already',
+    file: CLIENT,
+    find: "'42P05', ",
+    put: '',
+    test: DATABASE,
+    named: 'from another process is no obstacle',
+  },
+  {
+    rule: 'B42',
+    without: 'a way past a changed column',
+    file: CLIENT,
+    find: ", '0A000'",
+    put: '',
+    test: DATABASE,
+    named: 'whose columns have become others is no reason to fail',
+  },
+  {
+    rule: 'B42',
+    without: 'Postgres.js without names',
+    file: CLIENT,
+    find: 'if (!prepare) return unprepared',
+    put: '',
+    test: DATABASE,
+    named: 'prepares nothing with `prepare: false`',
+  },
   {
     rule: 'B42',
     without: 'a create that spares live records',

@@ -76,6 +76,7 @@ describe('PostgresStore', () => {
     ['a table of 64 bytes', { pool: new FakePool(), table: 'ü'.repeat(32) }, "option 'table'"],
     ['a schema of 64 bytes', { pool: new FakePool(), schema: 'x'.repeat(64) }, "option 'schema'"],
     ['a flag that is none', { pool: new FakePool(), autoMigrate: 1 }, "option 'autoMigrate'"],
+    ['no yes or no', { pool: new FakePool(), prepare: 'no' }, "option 'prepare'"],
     ['an index that is none', { pool: new FakePool(), userIndex: 'no' }, "option 'userIndex'"],
     ['another fallback', { pool: new FakePool(), fallback: { format: 'x' } }, 'fallback.format'],
     ['a clock without now', { pool: new FakePool(), clock: {} }, "option 'clock'"],

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { kindOf, wrongOption } from './store-options.js'
 
 /**
@@ -34,14 +35,25 @@ export class Payload {
 /** The type "unknown" of PostgreSQL, which becomes that of the column (`SELECT 'unknown'::regtype::oid`). */
 const UNKNOWN = 705
 
+export interface SenderOptions {
+  readonly pool?: unknown
+  readonly sql?: unknown
+  readonly prepare?: unknown
+}
+
 /** How statements are sent over what the caller has. @throws OptionError */
-export function sender(store: string, { pool, sql }: { pool?: unknown; sql?: unknown }): Send {
+export function sender(store: string, { pool, sql, prepare = true }: SenderOptions): Send {
+  if (typeof prepare !== 'boolean') throw wrongOption(store, 'prepare', prepare, 'true or false')
   if ((pool === undefined) === (sql === undefined)) {
     const what = pool === undefined ? pool : sql
     throw wrongOption(store, "pool' or 'sql", what, 'given, one of the two')
   }
   if (sql !== undefined) {
-    if (has(sql, 'unsafe') && has(sql, 'typed')) return overPostgresJs(sql as PostgresJsLike)
+    if (has(sql, 'unsafe') && has(sql, 'typed')) {
+      const unprepared = overPostgresJs(sql as PostgresJsLike, false)
+      if (!prepare) return unprepared
+      return untilRefused(overPostgresJs(sql as PostgresJsLike, true), unprepared)
+    }
     throw wrongOption(
       store,
       'sql',
@@ -51,7 +63,10 @@ export function sender(store: string, { pool, sql }: { pool?: unknown; sql?: unk
   }
   // Postgres.js is a function, which has no query().
   if (has(pool, 'query')) {
-    const send = overPg(pool as PgLike)
+    const unprepared = overPg(pool as PgLike)
+    // What only has the same query() may take nothing but a text.
+    const isNamed = prepare && isOfPg(pool)
+    const send = isNamed ? untilRefused(overPreparedPg(pool as PgByName), unprepared) : unprepared
     return isOneConnection(pool) ? inTurn(send) : send
   }
   throw wrongOption(store, 'pool', pool, `a Pool or a Client of the package pg${other(pool)}`)
@@ -71,13 +86,75 @@ function has(value: unknown, method: string): boolean {
 function overPg(pool: PgLike): Send {
   return async (text, values) => {
     // No name, so nothing of the session outlives the statement.
-    const plain = values.map((value) => (value instanceof Payload ? value.text : value))
-    const { rows } = await pool.query(text, plain)
+    const { rows } = await pool.query(text, values.map(plain))
     return rows.map((row) => Object.values(row))
   }
 }
 
-/** A Client of `pg`, as opposed to a Pool, which counts its clients. */
+interface PgByName extends PgLike {
+  query(text: string, values?: unknown[]): PromiseLike<{ readonly rows: readonly object[] }>
+  query(named: {
+    readonly name: string
+    readonly text: string
+    readonly values: unknown[]
+  }): PromiseLike<{ readonly rows: readonly object[] }>
+}
+
+/** Each connection of `pg` remembers which names it has prepared. */
+function overPreparedPg(pool: PgByName): Send {
+  const names = new Map<string, string>()
+  return async (text, values) => {
+    let name = names.get(text)
+    if (name === undefined) {
+      name = nameOf(text)
+      names.set(text, name)
+    }
+    const { rows } = await pool.query({ name, text, values: values.map(plain) })
+    return rows.map((row) => Object.values(row))
+  }
+}
+
+/**
+ * Of 63 bytes at most, and made of the text: where programs share the connections of a pooler, what
+ * has the same name is the same statement.
+ */
+function nameOf(text: string): string {
+  return `coatcheck_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`
+}
+
+function plain(value: Value): string | number {
+  return value instanceof Payload ? value.text : value
+}
+
+/**
+ * What a server answers to a name before it does anything: it has no statement of that name, it has
+ * one already (both where a pooler hands out another connection for each transaction), or the
+ * columns of its result have become others (`ALTER TABLE`).
+ */
+const REFUSED_NAMES = ['26000', '42P05', '0A000']
+
+/** Prepares, until it turns out that it cannot be done here. */
+function untilRefused(prepared: Send, unprepared: Send): Send {
+  let isRefused = false
+  return async (text, values) => {
+    // A migration is several statements, which no name can have.
+    if (isRefused || values.length === 0) return unprepared(text, values)
+    try {
+      return await prepared(text, values)
+    } catch (error) {
+      const { code } = Object(error) as { code?: unknown }
+      if (!REFUSED_NAMES.includes(code as string)) throw error
+      isRefused = true
+      return unprepared(text, values)
+    }
+  }
+}
+
+/** A Pool of `pg` counts its clients. */
+function isOfPg(pool: unknown): boolean {
+  return 'totalCount' in (pool as object) || isOneConnection(pool)
+}
+
 function isOneConnection(pool: unknown): boolean {
   return has(pool, 'escapeLiteral') && !('totalCount' in (pool as object))
 }
@@ -92,15 +169,15 @@ function inTurn(send: Send): Send {
   }
 }
 
-function overPostgresJs(sql: PostgresJsLike): Send {
+function overPostgresJs(sql: PostgresJsLike, prepare: boolean): Send {
   return async (text, values) => {
     // It would make JSON of a text for a column of JSON, which is JSON already.
     const typed = values.map((value) =>
       value instanceof Payload ? sql.typed(value.text as never, UNKNOWN) : value,
     )
-    // Prepared, unless the program has said `prepare: false`: otherwise it asks for the types of
-    // the parameters first, each time, and waits for the server twice.
-    const rows = await sql.unsafe(text, typed as never[], { prepare: true })
+    // Unless it prepares, it asks for the types of the parameters first, each time, and waits for
+    // the server twice. If the program has said `prepare: false` to postgres(), that is how it is.
+    const rows = await sql.unsafe(text, typed as never[], { prepare })
     // Iterated by index: what it gives is an array with more on it.
     return Array.from(rows, (row) => Object.values(row))
   }

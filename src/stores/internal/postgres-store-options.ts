@@ -13,6 +13,13 @@ export interface PostgresStoreOptions {
   /** What `postgres()` of the package `postgres` (Postgres.js) gives. Either this or `pool`. */
   sql?: PostgresJsLike
   /**
+   * Whether a connection prepares each statement once, by a name, so that the server neither parses
+   * nor plans it again. Behind a pooler that does not allow it the store notices and stops. False:
+   * for a pooler that then keeps a connection for the program alone, such as Amazon's RDS Proxy.
+   * @default true
+   */
+  prepare?: boolean
+  /**
    * The table of the records. One of connect-pg-simple is used as it is.
    * @default 'session'
    */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import type { StoreReport } from '../../../src/core/store.js'
 import { PostgresStore, type PostgresStoreOptions } from '../../../src/stores/postgres.js'
 import { FakeClock } from '../../../src/testing/index.js'
+import { type Pooled, pgbouncer } from '../../support/servers/pgbouncer.js'
 import { postgres } from '../../support/servers/postgres.js'
 import { hasServer, type RunningServer } from '../../support/servers/server.js'
 import { oldStore, oldTable } from './postgres-old.js'
@@ -263,7 +264,29 @@ describe.skipIf(!hasServer(postgres))('PostgresStore', () => {
       expect(await store.destroy('k')).toBe(true)
     })
 
-    it('nothing of it stays on a connection: no statement, no lock, no setting', async () => {
+    it('a connection prepares a statement once, and the next time sends its name', async () => {
+      const pool = poolWith({ max: 1 })
+      const store = open({ pool })
+      await store.create('k', { text: '{}', expiresAt: later() })
+      for (let load = 0; load < 3; load++) expect((await store.load('k'))?.text).toBe('{}')
+      const { rows } = await pool.query(
+        `SELECT (generic_plans + custom_plans)::int AS "used" FROM pg_prepared_statements
+        WHERE statement ~ '^SELECT t."sess"'`,
+      )
+      expect(rows).toEqual([{ used: 3 }])
+    })
+
+    it('a table whose columns have become others is no reason to fail', async () => {
+      const pool = poolWith({ max: 1 })
+      const store = open({ pool, table: 'altered' })
+      const entry = { text: '{}', expiresAt: later() }
+      await store.create('k', entry)
+      expect(await store.touch('k', entry.expiresAt)).toBe(true)
+      await pool.query('ALTER TABLE altered ALTER sid TYPE text')
+      expect(await store.touch('k', entry.expiresAt)).toBe(true)
+    })
+
+    it('nothing of it stays on a connection with `prepare: false`', async () => {
       const pool = poolWith({ max: 1 })
       const state = async () => {
         const [{ rows: statements }, { rows: locks }, { rows: settings }] = [
@@ -277,22 +300,27 @@ describe.skipIf(!hasServer(postgres))('PostgresStore', () => {
         return { statements, locks, settings }
       }
       const before = await state()
-      const store = open({ pool })
+      const store = open({ pool, prepare: false })
       await store.migrate()
       await store.create('k', { text: '{}', expiresAt: later(), user: 'ada' })
       await store.sweep()
       expect(await state()).toEqual(before)
     })
 
-    it('postgres works with and without prepared statements', async () => {
-      const sql = postgresJs(server.url, { prepare: false })
+    it.each([
+      ['said to postgres()', { prepare: false }, {}],
+      ['said to the store', {}, { prepare: false }],
+    ])('postgres prepares nothing with `prepare: false` %s', async (_, settings, options) => {
+      const sql = postgresJs(server.url, { ...settings, max: 1 })
       onTestFinished(() => sql.end())
-      const store = open({ sql })
+      const store = open({ sql, ...options })
       const entry = { text: '{"a":"x"}', expiresAt: later(), user: 'ada' }
       expect(await store.create('k', entry)).toBe(true)
       expect((await store.load('k'))?.text).toBe('{"a":"x"}')
-      const { length } = await sql`SELECT FROM pg_prepared_statements`
-      expect(length).toBe(0)
+      const ours = await sql.unsafe(
+        `SELECT FROM pg_prepared_statements WHERE statement LIKE '%"sess"%'`,
+      )
+      expect(ours).toHaveLength(0)
     })
 
     it('a Client gets one statement after the other', async () => {
@@ -310,6 +338,48 @@ describe.skipIf(!hasServer(postgres))('PostgresStore', () => {
       expect(await store.create('k', entry)).toBe(true)
       await new Promise((resolve) => setImmediate(resolve))
       expect(warned).toEqual([])
+    })
+  })
+
+  describe.skipIf(!hasServer(pgbouncer))('PgBouncer in transaction mode', () => {
+    let pooler: Pooled
+    beforeAll(async () => {
+      pooler = await pgbouncer.start()
+    })
+    afterAll(() => pooler?.stop())
+
+    /** One connection to the pooler. */
+    function client(): pg.Pool {
+      const pool = new pg.Pool({ connectionString: pooler.url, max: 1 })
+      onTestFinished(() => pool.end())
+      return pool
+    }
+
+    it('a statement that the next connection does not have is sent whole', async () => {
+      const table = freshTable()
+      const [store, other] = [open({ pool: client(), table }), client()]
+      await store.create('k', { text: '{}', expiresAt: later() })
+      expect((await store.load('k'))?.text).toBe('{}')
+      const holding = await other.connect()
+      try {
+        await holding.query('BEGIN')
+        const { rows } = await holding.query(
+          `SELECT FROM pg_prepared_statements WHERE name LIKE 'coatcheck%'`,
+        )
+        expect(rows.length, 'It holds the connection that has them.').toBeGreaterThan(0)
+        expect((await store.load('k'))?.text).toBe('{}')
+      } finally {
+        holding.release(true)
+      }
+      expect(await store.destroy('k')).toBe(true)
+    })
+
+    it('a name that the connection has from another process is no obstacle', async () => {
+      const table = freshTable()
+      const [one, other] = [open({ pool: client(), table }), open({ pool: client(), table })]
+      await one.create('k', { text: '{}', expiresAt: later() })
+      expect(await other.create('k', { text: '{}', expiresAt: later() })).toBe(false)
+      expect(await other.destroy('k')).toBe(true)
     })
   })
 

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import pg from 'pg'
 import postgresJs from 'postgres'
 import { PostgresStore } from '../../../src/stores/postgres.js'
+import { pgbouncer } from '../../support/servers/pgbouncer.js'
 import { postgres } from '../../support/servers/postgres.js'
 import type { RunningServer } from '../../support/servers/server.js'
 import { connectPgSimple } from '../old-stores/postgres-stores.js'
@@ -55,6 +56,14 @@ export const onPostgresJs: StoreKind = {
   },
 }
 
+/** Behind a pooler that knows no prepared statements. */
+export const onPgBouncer: StoreKind = {
+  ...onPg,
+  name: 'PostgresStore behind PgBouncer',
+  exported: 'onPgBouncer',
+  server: pgbouncer,
+}
+
 /** The table of connect-pg-simple, with moments that depend on the time zone of the connection. */
 export const onItsTable: StoreKind = {
   ...shared,
@@ -89,7 +98,7 @@ export const onItsTable: StoreKind = {
   },
 }
 
-export const postgresKinds: readonly StoreKind[] = [onPg, onPostgresJs, onItsTable]
+export const postgresKinds: readonly StoreKind[] = [onPg, onPostgresJs, onItsTable, onPgBouncer]
 
 function own({ place, clock }: ConnectOptions) {
   return { ...(place !== undefined && { table: place }), ...(clock && { clock }) }
