@@ -90,7 +90,16 @@ const prototype: object = {
     }
     if (ms instanceof Date) deprecate('maxAge as Date; pass number of milliseconds instead')
     const cookie = this as unknown as Fields
-    cookie.expires = typeof ms === 'number' ? new Date(Date.now() + ms) : ms
+    if (typeof ms !== 'number') {
+      cookie.expires = ms
+      return
+    }
+    const now = Date.now()
+    const end = new Date(now + ms)
+    cookie.expires = end
+    // That has looked at the clock again. What had passed would be gone for good with each touch, and
+    // the record be written for it.
+    cookie.originalMaxAge = end.valueOf() - now
   },
   get data(): object {
     const { originalMaxAge, partitioned, priority, _expires, secure } = this as unknown as Fields

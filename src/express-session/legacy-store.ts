@@ -40,6 +40,8 @@ interface Touch {
   /** What the record was seen to say of its cookie; undefined: nobody has looked. */
   readonly cookie?: string | undefined
   readonly turn?: Promise<void>
+  /** Ends a touch that nobody waits for any more. */
+  still?(): void
 }
 
 const DAY = 24 * 60 * 60 * 1000
@@ -146,6 +148,7 @@ export class LegacyStore extends Store {
     // Programs lengthen a session by its cookie alone, which must not end with the next request.
     if (cookie !== '' && (known.cookie ?? this.#cookies.get(sid)) !== cookie) {
       const found = await this.store.load(key)
+      known.still?.()
       const stored = found && parseSession(found.text)
       if (found === undefined || stored === undefined) return
       if (cookieText(stored) !== cookie) {

@@ -7,7 +7,7 @@ import type {
 } from '../core/legacy-keeper.js'
 import { crowded, idTaken, unanswered } from '../core/refusals.js'
 import type { Entry, Store } from '../core/store.js'
-import { withinLimit } from '../core/time-limit.js'
+import { type StillWanted, withinLimit } from '../core/time-limit.js'
 import { type UserOf, whoIs } from '../core/user.js'
 import type { LegacyStore } from './legacy-store.js'
 import { cookieText, parseSession, textOf, withExpiry } from './legacy-text.js'
@@ -64,12 +64,14 @@ export class TextKeeper implements LegacyKeeper {
     writing: (stored: object) => Snapshot,
     sight?: Sight,
   ): Promise<boolean> {
-    return this.#within('replace', async () => {
+    return this.#within('replace', async (still) => {
       const key = this.#legacy.prefix + id
       // Hardly ever is somebody else at the same session: what was loaded is what is there.
       let seen = lastOf(sight, id)?.stored
       for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
         seen ??= await this.#store.load(key)
+        // Who was told that it failed may have tried again, or others have gone on.
+        still()
         const stored = seen && parseSession(seen.text)
         if (!seen || stored === undefined) return false
         writing(stored)
@@ -90,7 +92,9 @@ export class TextKeeper implements LegacyKeeper {
   touch(id: string, session: object, _held: Snapshot, sight?: Sight): Promise<void> {
     const userIn = (text: string) => this.#userIn(text)
     const cookie = cookieIn(lastOf(sight, id))
-    return this.#within('touch', () => this.#legacy.touchAs(id, session, { userIn, cookie }))
+    return this.#within('touch', (still) => {
+      return this.#legacy.touchAs(id, session, { userIn, cookie, still })
+    })
   }
 
   destroy(id: string): Promise<void> {
@@ -119,7 +123,7 @@ export class TextKeeper implements LegacyKeeper {
     return this.#store.constructor.name
   }
 
-  #within<T>(op: string, work: () => Promise<T>): Promise<T> {
+  #within<T>(op: string, work: (still: StillWanted) => Promise<T>): Promise<T> {
     const { clock, limit } = this.#options
     return withinLimit(clock, limit, () => unanswered(this.#name, op, limit), work)
   }

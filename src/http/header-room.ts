@@ -4,6 +4,9 @@ import type { RequestLike } from './secure-request.js'
 /** For the address, where the visitor came from, and what other requests say that this one does not. */
 const RESERVE = 1024
 
+/** As much of that as cookies may take which nobody has meant to stay beside each other. */
+export const SPARE = RESERVE / 2
+
 interface NodeRequest extends RequestLike {
   readonly httpVersionMajor?: number
   readonly socket?: { readonly server?: { readonly maxHeaderSize?: number } }

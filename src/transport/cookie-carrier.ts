@@ -3,7 +3,7 @@ import { cookieLife } from '../core/lifetime.js'
 import { cookieTooLarge } from '../core/refusals.js'
 import { allNames, bytesIn, linesFor, namesIn } from '../http/cookie-chunks.js'
 import { MOST_BYTES } from '../http/cookie-size.js'
-import { roomForCookies } from '../http/header-room.js'
+import { roomForCookies, SPARE } from '../http/header-room.js'
 import type { HeaderEdit } from '../http/header-view.js'
 import {
   hopProblem,
@@ -60,7 +60,7 @@ export class CookieCarrier<Data extends object> implements Carrier {
     const lines = this.#setLines(held, token, form)
     if (alone) return this.#mayStandAlone(held, lines) ? appending([...lines.values()]) : undefined
     if (lines.size > 1) this.#checkRoom(token.length, form, held)
-    const stale = this.#staleLines(form, lines)
+    const stale = this.#staleLines(form, lines, token.length)
     return appending([...lines.values(), ...stale, ...this.#oldLines()])
   }
 
@@ -104,11 +104,27 @@ export class CookieCarrier<Data extends object> implements Carrier {
   }
 
   /** Chunks of what the session was before, or its whole cookie. Only those that came in. */
-  #staleLines(form: CookieForm, set: ReadonlyMap<string, string>): string[] {
+  #staleLines(form: CookieForm, set: ReadonlyMap<string, string>, size: number): string[] {
     if (this.#manager.settings.chunks === 1) return []
-    return namesIn(cookieHeader(this.#req) ?? '', form.name)
+    const stale = namesIn(cookieHeader(this.#req) ?? '', form.name)
+    if (stale.length > 0) stale.push(...this.#crowding(form, set, size))
+    return [...new Set(stale)]
       .filter((name) => !set.has(name))
       .map((name) => clearLine(this.#attributes, { ...form, name }))
+  }
+
+  /**
+   * What the response of a parallel request may have left by then in the other shape, where the
+   * server would turn both together away: nothing could be deleted any more.
+   */
+  #crowding({ name }: CookieForm, set: ReadonlyMap<string, string>, size: number): string[] {
+    const own = bytesIn(cookieHeader(this.#req) ?? '', name)
+    const room = roomForCookies(this.#req, own) ?? Number.POSITIVE_INFINITY
+    const { chunks } = this.#manager.settings
+    const isWhole = set.has(name)
+    const others = isWhole ? Math.min(chunks * MOST_BYTES, room) : MOST_BYTES
+    if (size + others <= room + SPARE) return []
+    return isWhole ? allNames(name) : [name]
   }
 
   /**

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events'
 import { inherits } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { handStore } from './hand-store.js'
-import { implementations } from './implementations.js'
+import { dropIn, implementations, real } from './implementations.js'
 import { at, cookieFor, type LooseSession, program, recordOf } from './program.js'
 
 type Done = (error?: unknown, value?: unknown) => void
@@ -285,3 +285,19 @@ describe.each(implementations)('the functions of $name', (implementation) => {
     expect([store.calls, answer.setCookies]).toEqual([[], []])
   })
 })
+
+it.each([
+  [dropIn, 5000],
+  [real, 4997],
+])(
+  'a cookie that is touched as time passes keeps its life, or loses some: $name',
+  (implementation, kept) => {
+    let now = Date.UTC(2030, 0, 1)
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now++)
+    onTestFinished(() => clock.mockRestore())
+    const cookie = new implementation.session.Cookie({ maxAge: 5000 })
+    for (const _ of [1, 2]) cookie.maxAge = cookie.originalMaxAge
+    expect(cookie.originalMaxAge).toBe(kept)
+    expect(cookie.expires.valueOf()).toBeGreaterThan(Date.UTC(2030, 0, 1) + 4990)
+  },
+)

@@ -7,9 +7,9 @@ import { FileStore } from '../../src/stores/file.js'
 import { MemoryStore } from '../../src/stores/memory.js'
 import { SqliteStore } from '../../src/stores/sqlite.js'
 import { drivers } from '../stores/sqlite-drivers.js'
-import { gate } from '../support/turns.js'
+import { gate, turns } from '../support/turns.js'
 import { WatchedStore } from '../support/watched-store.js'
-import { at, HOUR, program } from './program.js'
+import { at, cookieOf, HOUR, program } from './program.js'
 
 type Routes = NonNullable<Parameters<typeof program>[0]>
 type Save = { key: string; value: string }
@@ -197,6 +197,48 @@ describe('a session on a store of this package', () => {
     go()
     await slow
     expect((await ada.get('/')).json()).toEqual({ user: 'ada', late: '1' })
+  })
+
+  it.each(['replace', 'load'] as const)(
+    'is not written later by a request that was told it had failed: %s',
+    async (late) => {
+      const inner = new MemoryStore()
+      const here = await watched(inner, { storeTimeout: 1000 })
+      const there = await program({}, { store: inner })
+      const ada = await here.visitor({ user: 'ada' })
+      const slow = ada.get('/slow?cart=old')
+      await here.inside
+      await there.browser().get('/set?hat=felt', cookieOf(ada))
+      const waiting = (here.store as unknown as WatchedStore).pause(late)
+      here.go()
+      await waiting.reached
+      await here.clock.advance(1000)
+      await slow
+      expect(here.events).toMatchObject([{ name: 'error', error: { code: 'ERR_STORE_TIMEOUT' } }])
+      await there.browser().get('/set?cart=new', cookieOf(ada))
+      waiting.resume()
+      await turns()
+      expect((await ada.get('/')).json()).toEqual({ user: 'ada', hat: 'felt', cart: 'new' })
+    },
+  )
+
+  it('keeps the cookie that others have set since a touch was told to have failed', async () => {
+    const inner = new MemoryStore()
+    const here = await watched(inner, { storeTimeout: 1000, cookie: { maxAge: HOUR } })
+    const there = await watched(inner, { cookie: { maxAge: HOUR } })
+    const ada = await here.visitor({ user: 'ada' })
+    const slow = ada.get(`/slow?ms=${2 * HOUR}`)
+    await here.inside
+    const waiting = (here.store as unknown as WatchedStore).pause('load')
+    here.go()
+    await waiting.reached
+    await slow
+    await here.clock.advance(1000)
+    await there.browser().get('/remember', cookieOf(ada))
+    await there.middleware.settled()
+    waiting.resume()
+    await turns()
+    expect(await texts(inner)).toMatchObject([{ cookie: { originalMaxAge: 7 * 24 * HOUR } }])
   })
 
   it('keeps a cookie that a program sets back to what it was before others changed it', async () => {

@@ -352,6 +352,22 @@ export const expressSession: readonly Mutation[] = (
       named: 'is loaded again only after somebody else was faster',
     },
     {
+      without: 'giving up a write that nobody waits for any more',
+      file: textKeeper,
+      find: '        still()\n',
+      put: '',
+      test: storeCalls,
+      named: 'is not written later by a request that was told it had failed',
+    },
+    {
+      without: 'giving up a touch that nobody waits for any more',
+      file: 'src/express-session/legacy-store.ts',
+      find: '      known.still?.()\n',
+      put: '',
+      test: storeCalls,
+      named: 'keeps the cookie that others have set since a touch was told to have failed',
+    },
+    {
       without: 'merging what others have changed into what the request has loaded',
       file: textKeeper,
       find: '        writing(stored)\n',
@@ -875,6 +891,14 @@ export const expressSession: readonly Mutation[] = (
       put: '',
       test: given,
       named: 'deprecates what it is not told',
+    },
+    {
+      without: 'a life of a cookie that no touch shortens',
+      file: cookie,
+      find: '    cookie.originalMaxAge = end.valueOf() - now\n',
+      put: '',
+      test: classes,
+      named: 'a cookie that is touched as time passes keeps its life',
     },
     {
       without: 'the deprecation of a date for maxAge',

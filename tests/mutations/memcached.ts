@@ -447,4 +447,13 @@ export const memcached: readonly Mutation[] = [
     test: FORGETFUL,
     named: 'is not waited for by a sign-out',
   },
+  {
+    rule: 'B41',
+    without: 'reading an answer as soon as all of it is there',
+    file: internal('answers'),
+    find: 'if (this.#size < this.#wanted) return found',
+    put: 'if (this.#size <= this.#wanted) return found',
+    test: CONNECTION,
+    named: 'reads answers in whatever pieces they come',
+  },
 ]

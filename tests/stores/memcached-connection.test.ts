@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { keyOf } from '../../src/crypto/session-id.js'
+import { Answers } from '../../src/stores/internal/memcached-answers.js'
 import { MemcachedStore, type MemcachedStoreOptions } from '../../src/stores/memcached.js'
 import { FakeClock } from '../../src/testing/index.js'
 import { fakeMemcached } from '../support/fake-memcached.js'
@@ -95,6 +96,23 @@ describe('a connection of MemcachedStore', () => {
     server.instead = () => undefined
     expect((await store.load('a'))?.text).toBe('{"a":1}')
     expect(await store.load('c')).toBeUndefined()
+  })
+
+  it('reads answers in whatever pieces they come, and what looks like one in a value as data', () => {
+    const values = ['a\r\nEND\r\nb\r\n', '', 'é\r\nVA 1', '\r\n\r']
+    const hits = values.map((value) => `VA ${Buffer.byteLength(value)} c1 t-1 O1\r\n${value}\r\n`)
+    const stream = Buffer.from(`MN\r\n${hits.join('')}EN\r\nVALUE k 2 5 9\r\nEND\r\n\r\n`)
+    const read = (pieces: readonly Buffer[]) => {
+      const answers = new Answers()
+      const found = pieces.flatMap((piece) => answers.read(piece))
+      return found.map(({ words, data }) => [words[0], data?.toString()])
+    }
+    const hit = values.map((value) => ['VA', value])
+    const all = [['MN', undefined], ...hit, ['EN', undefined], ['VALUE', 'END\r\n']]
+    for (let at = 0; at <= stream.length; at++) {
+      expect(read([stream.subarray(0, at), stream.subarray(at)])).toEqual(all)
+    }
+    expect(read([...stream].map((byte) => Buffer.from([byte])))).toEqual(all)
   })
 
   it('ends when an answer comes that nobody waits for', async () => {

@@ -508,6 +508,35 @@ describe('a server with the limit that Node has on headers', () => {
     expect(kept).toBeLessThan(most)
   })
 
+  it.each([
+    ['chunks last', 5000, 2200, 10_400, chunkNames('sid', 4)],
+    ['one cookie last', 1, 10_400, 2200, ['sid']],
+  ])('is not left with the cookies of two parallel responses: %s', async (_, ...of) => {
+    const [first, one, other, names] = of
+    const { listener, clock } = await appWith(new CookieStore({ keys: [KEY] }))
+    const ada = (await serveWide(listener, clock, maxHeaderSize))()
+    await ada.get('/set/userId/ada')
+    await ada.get(`/large/${first}`)
+    const before = ada.header()
+    await ada.get(`/large/${one}`, before)
+    await clock.advance(1000)
+    await ada.get(`/large/${other}`, before)
+    expect(ada.names).toEqual(names)
+    expect(await ada.data()).toEqual({ userId: 'ada', large: 'x'.repeat(other) })
+  })
+
+  it('is spared deletions where cookies of both shapes fit', async () => {
+    const { listener, clock } = await appWith(new CookieStore({ keys: [KEY] }), { chunks: 2 })
+    const ada = (await serveWide(listener, clock, maxHeaderSize))()
+    await ada.get('/set/userId/ada')
+    const before = ada.header()
+    const large = await ada.get('/large/2200', before)
+    expect(large.setCookies.map(nameOf)).toEqual(['sid'])
+    await ada.get('/large/5000')
+    const chunked = await ada.get('/large/5001')
+    expect(chunked.setCookies.map(nameOf)).toEqual(['sid.0', 'sid.1'])
+  })
+
   it('sends again what it has let in, beside whatever else the request has', async () => {
     const { listener, clock } = await appWith(new SizedStore())
     const ada = (await serveWide(listener, clock, 12_000))()
@@ -515,7 +544,8 @@ describe('a server with the limit that Node has on headers', () => {
     await clock.advance(HOUR / 2 + 1000)
     const more = { 'x-more': 'x'.repeat(1000) }
     const { status, setCookies } = await ada.send('/', ada.header(), more)
-    expect([status, setCookies.map(nameOf)]).toEqual([200, chunkNames('sid', 3)])
+    const sent = setCookies.filter((line) => !isDeletion(line)).map(nameOf)
+    expect([status, sent]).toEqual([200, chunkNames('sid', 3)])
     const grown = await ada.send('/set/length/10501', ada.header(), more)
     expect(JSON.parse(grown.body)).toMatchObject({ code: 'ERR_COOKIE_TOO_LARGE' })
     const far = await ada.send(`/set/length/10501?${'x'.repeat(1000)}`, ada.header(), {
