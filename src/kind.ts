@@ -7,6 +7,7 @@ export function hasMethod(value: unknown, name: string): boolean {
 export function kind(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'
+  if (hasMethod(value, 'then')) return 'a promise'
   const type = typeof value
   return type === 'object' || type === 'undefined'
     ? `${type === 'object' ? 'an ' : ''}${type}`

@@ -74,6 +74,7 @@ export interface SessionManager<Data extends object = SessionData> {
   close(callback?: Callback): Promise<void>
   /** Listens to an event; gives the function that ends it. */
   on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void
+  /** What the store can do: which calls of the manager work with it. */
   readonly capabilities: Capabilities
 }
 

@@ -71,9 +71,9 @@ export interface CommonOptions<
 > {
   /** Fixed attributes, or made for each request. */
   cookie?: CookieOptions<Name> | ((req: RequestLike) => CookieOptions | Promise<CookieOptions>)
-  /** Ends a session this long after its last request; false: never. @default 86_400_000 (24 h) */
+  /** Ends a session this many ms after its last request; false: never. @default 86_400_000 (24 h) */
   idleTimeout?: number | false
-  /** Ends a session this long after login or creation; false: never. @default 2_592_000_000 (30 d) */
+  /** Ends a session this many ms after sign-in or creation; false: never. @default 2_592_000_000 (30 d) */
   absoluteTimeout?: number | false
   /**
    * Whose session it is, from data as stored. A change of it renews the id.
@@ -87,7 +87,7 @@ export interface CommonOptions<
    * @default 'merge'
    */
   concurrency?: 'merge' | 'strict' | 'overwrite'
-  /** Bounds each load and each commit with its retries. @default 2_000 */
+  /** Bounds each load and each commit with its retries, in ms. @default 2_000 */
   storeTimeout?: number
   /**
    * When a session cannot be loaded: `'fail'` gives 503; `'anonymous'` goes on with an empty
@@ -144,6 +144,12 @@ export function settingsFrom<Data extends object>(
 ): Settings {
   if (typeof options !== 'object' || options === null) {
     throw new OptionError('session() takes an object of options; at least { secret } is needed.')
+  }
+  // app.use(session), without a call: the options are a request.
+  if ('headers' in options) {
+    throw new OptionError(
+      'session was given a request: it makes the middleware, app.use(session({ secret })).',
+    )
   }
   refuseUnknown(options, KNOWN, LEGACY)
   const idle = timeout('idleTimeout', options.idleTimeout, DAY)

@@ -1,3 +1,5 @@
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { cookieFrom } from '../src/cookie-option.js'
 import { MemoryStore, type SessionOptions, session } from '../src/index.js'
@@ -18,6 +20,7 @@ describe('an option that is wrong', () => {
     [{ clock: Date }, 'clock is a function without setTimeout, clearTimeout'],
     [{ store: {} }, 'store is an object without load, create, replace, touch, destroy'],
     [{ store: null }, 'store is null'],
+    [{ store: Promise.resolve(new MemoryStore()) }, 'store is a promise without load'],
     [
       { idleTimeout: 0 },
       'idleTimeout is 0; it takes a number above 0, up to 3153600000000, or false for never',
@@ -59,6 +62,17 @@ describe('an option that is wrong', () => {
       expect.objectContaining({
         code: 'ERR_OPTION',
         message: expect.stringContaining('pass a store, not its client'),
+      }),
+    )
+  })
+
+  it('is a request, where session itself was taken for the middleware', () => {
+    expect(() =>
+      (session as (...args: unknown[]) => unknown)(new IncomingMessage(new Socket())),
+    ).toThrow(
+      expect.objectContaining({
+        code: 'ERR_OPTION',
+        message: expect.stringContaining('app.use(session({'),
       }),
     )
   })

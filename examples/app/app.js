@@ -42,7 +42,9 @@ export function createApp({ store, secret, users }) {
 
   app.get('/', (req, res) => {
     req.session.views = (req.session.views ?? 0) + 1
-    res.send(homePage(view(req), { views: req.session.views, sessionId: req.session.id }))
+    const { views, id } = req.session
+    const isKept = sessions.capabilities.byUser
+    res.send(homePage(view(req), { views, sessionId: id, isKept }))
   })
 
   app.get('/session/new', (req, res) => {

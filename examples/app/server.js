@@ -83,6 +83,8 @@ async function stop() {
   await once(server, 'close')
   // Last, because the requests above still write their sessions.
   await sessions.close()
+  // Most clients wait for what their server has not answered, and one that hangs never does.
+  setTimeout(() => process.exit(0), 3000).unref()
   await place.close?.()
   process.exit(0)
 }

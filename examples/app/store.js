@@ -55,7 +55,8 @@ export async function openStore(kind, { secret, path }) {
       throw new Error(`${start}: ${error.message}`)
     }
     // Not the message: some drivers quote the URL.
-    const reason = error.cause?.code ?? error.code ?? error.cause?.name ?? error.name
+    const { cause } = error
+    const reason = cause?.code ?? (cause === undefined ? error.code : cause.name) ?? error.name
     throw new Error(`${start} (${reason}). ${advice} Without STORE there are files.`)
   }
 }

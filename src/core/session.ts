@@ -22,6 +22,7 @@ export interface SessionMembers<D extends object = Data> {
   readonly id: string
   /** Whether nothing is stored yet. */
   readonly isNew: boolean
+  /** This session's own lifetime: `cookie.maxAge`, for "remember me". */
   readonly cookie: SessionCookie
   /**
    * Stores the session now. Without it, a changed session is stored before the response leaves.

@@ -1,7 +1,7 @@
 import type { At, OpenedToken, Sealed, TokenStore } from '../core/token-store.js'
 import { Jwe } from '../crypto/jwe.js'
 import { encryptionKey } from '../crypto/token-keys.js'
-import { checkOptions } from './internal/store-options.js'
+import { checkNames, checkOptions } from './internal/store-options.js'
 import { secretsFrom } from './internal/token-keys.js'
 
 /** Options of {@link CookieStore}. */
@@ -40,6 +40,7 @@ export class CookieStore implements TokenStore {
   /** @throws OptionError for keys that are missing or short */
   constructor(options: CookieStoreOptions) {
     checkOptions('CookieStore', options)
+    checkNames('CookieStore', options, ['keys'])
     const { keys } = options
     const [newest, ...older] = secretsFrom('CookieStore', keys)
     this.#jwe = new Jwe([encryptionKey(newest), ...older.map(encryptionKey)], 'coatcheck+jwe')

@@ -4,7 +4,7 @@ import type { At, OpenedToken, Sealed, TokenStore } from '../core/token-store.js
 import { Jws } from '../crypto/jws.js'
 import { signatureKey } from '../crypto/token-keys.js'
 import { OptionError } from '../errors.js'
-import { checkOptions } from './internal/store-options.js'
+import { checkNames, checkOptions } from './internal/store-options.js'
 import { secretsFrom } from './internal/token-keys.js'
 
 /** Options of {@link JwtStore}. */
@@ -47,6 +47,7 @@ export class JwtStore implements TokenStore {
   /** @throws OptionError for keys that are missing or short */
   constructor(options: JwtStoreOptions) {
     checkOptions('JwtStore', options)
+    checkNames('JwtStore', options, ['keys', 'issuer'])
     const { keys, issuer } = options
     const [newest, ...older] = secretsFrom('JwtStore', keys)
     if (issuer !== undefined && (typeof issuer !== 'string' || issuer === '')) {

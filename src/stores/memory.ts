@@ -17,7 +17,7 @@ import { ExpiryHeap } from './internal/expiry-heap.js'
 import type { Links } from './internal/recency-list.js'
 import { RecencyList } from './internal/recency-list.js'
 import { Reports } from './internal/reports.js'
-import { checkBound, checkClock, checkOptions } from './internal/store-options.js'
+import { checkBound, checkClock, checkNames, checkOptions } from './internal/store-options.js'
 
 /** The bounds of a {@link MemoryStore}. */
 export interface MemoryStoreOptions {
@@ -79,6 +79,7 @@ export class MemoryStore implements Store, Sweepable, Enumerable, ByUser, Report
 
   constructor(options: MemoryStoreOptions = {}) {
     checkOptions('MemoryStore', options)
+    checkNames('MemoryStore', options, ['maxEntries', 'maxBytes', 'clock'])
     const { maxEntries = 10_000, maxBytes = 64 * 1024 * 1024, clock = systemClock } = options
     this.#maxEntries = checkBound('MemoryStore', 'maxEntries', maxEntries)
     this.#maxBytes = checkBound('MemoryStore', 'maxBytes', maxBytes)

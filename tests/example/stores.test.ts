@@ -30,6 +30,16 @@ describe.each(['cookie', 'jwt'])('STORE=%s npm start', (store) => {
     expect(existsSync(kept) ? readdirSync(kept) : []).toEqual([])
   })
 
+  it('promises on its first page nothing that only a house with a list can do', async () => {
+    const app = await startApp({ data: temporaryFolder(), store })
+    const visitor = new Visitor(app.url)
+    expect(await visitor.page('/')).not.toContain('opens nothing')
+    await visitor.signIn()
+    const page = await visitor.page('/')
+    expect(page).toContain('your coat is in it too')
+    expect(page).not.toMatch(/second browser|void at once/)
+  })
+
   it('says on the page of devices that nobody keeps a list', async () => {
     const app = await startApp({ data: temporaryFolder(), store })
     const visitor = new Visitor(app.url)

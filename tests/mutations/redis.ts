@@ -356,8 +356,8 @@ export const redis: readonly Mutation[] = (
     {
       without: 'refusing the options of connect-redis',
       file: options,
-      find: '=== undefined) continue\n',
-      put: '!== null) continue\n',
+      find: "checkNames('RedisStore', options, OPTIONS, OLD)",
+      put: "checkNames('RedisStore', {}, OPTIONS, OLD)",
       named: 'are checked',
     },
     {

@@ -3,6 +3,33 @@ import type { Mutation } from './mutation.js'
 /** Stores of this package, and the clauses that every store is tried by. */
 export const stores: readonly Mutation[] = [
   {
+    rule: 'B56',
+    without: 'refusing options that a store has not',
+    file: 'src/stores/internal/store-options.ts',
+    find: 'if (value === undefined || names.includes(name)) continue',
+    put: 'if (value === undefined || old === undefined || !Object.hasOwn(old.instead, name)) continue',
+    test: 'tests/stores/option-names.test.ts',
+    named: 'are no others than its page has',
+  },
+  {
+    rule: 'B56',
+    without: 'an undefined option, which is none',
+    file: 'src/stores/internal/store-options.ts',
+    find: 'if (value === undefined || names.includes(name)) continue',
+    put: 'if (names.includes(name)) continue',
+    test: 'tests/stores/option-names.test.ts',
+    named: 'may be left undefined',
+  },
+  {
+    rule: 'B56',
+    without: 'refusing the table of an old package',
+    file: 'src/stores/internal/postgres-store-options.ts',
+    find: 'checkNames(NAME, options, OPTIONS, OLD)',
+    put: 'checkNames(NAME, {}, OPTIONS, OLD)',
+    test: 'tests/stores/option-names.test.ts',
+    named: 'refuses tableName',
+  },
+  {
     rule: 'B39',
     without: 'a bound',
     file: 'src/stores/memory.ts',

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { runToEnd, SERVER, startApp, temporaryFolder } from '../example/app-process.js'
 import { Visitor } from '../example/visitor.js'
+import { faultProxy } from '../support/fault-proxy.js'
 import { mariadb } from '../support/servers/mariadb.js'
 import { memcached } from '../support/servers/memcached.js'
 import { mongo } from '../support/servers/mongo.js'
@@ -60,14 +61,29 @@ describe.each(kinds)('STORE=$scheme://… npm start', ({ scheme, kind }) => {
     expect(await app.stop()).toBe(0)
   })
 
+  it.skipIf(!isHere)('ends when it is told to, though the server hangs', async () => {
+    const server = await kind.start()
+    onTestFinished(() => server.stop())
+    const proxy = await faultProxy(server)
+    onTestFinished(() => proxy.stop())
+    const store = storeOf(server).replace(`:${server.port}`, `:${proxy.port}`)
+    const app = await startApp({ data: temporaryFolder(), store, quiet: true })
+    const visitor = new Visitor(app.url)
+    expect(await visitor.views()).toBe(1)
+    proxy.blackHole()
+    expect(await visitor.status('/')).toBe(503)
+    expect(await app.stop()).toBe(0)
+  })
+
   it('says in one line what is wrong with a server that is not there', async () => {
-    const url = `${scheme}://ada:hunter2@127.0.0.1:1/none`
+    const url = `${scheme}://ada:hunter2@127.0.0.1:1/${scheme === 'redis' ? 0 : 'none'}`
     const STORE = scheme === 'memcached' ? 'memcached://127.0.0.1:1' : url
     const env = { PORT: '0', COATCHECK_DATA: temporaryFolder(), STORE }
     const { code, stdout, stderr } = await runToEnd([SERVER], env)
     expect(stderr).toMatch(
       /^Cannot use STORE=[a-z]+:… \(.*\)\. Is it running\? .*there are files\.$/m,
     )
+    expect(stderr).toMatch(/ECONNREFUSED|MongoServerSelectionError/)
     expect(stderr).not.toContain('hunter2')
     expect(stderr.trim().split('\n')).toHaveLength(1)
     expect(stdout).toBe('')

@@ -6,8 +6,8 @@ import { layout } from './layout.js'
 
 const [demo] = DEMO_ACCOUNTS
 
-/** What the session remembers, and what to try next. */
-export function homePage(view, { views, sessionId }) {
+/** What the session remembers, and what to try next. `isKept`: the house has it, not the visitor. */
+export function homePage(view, { views, sessionId, isKept }) {
   const body = html`
 <section class="ticket" aria-labelledby="greeting">
   <div class="ticket-body">
@@ -33,9 +33,16 @@ export function homePage(view, { views, sessionId }) {
     ${
       view.user
         ? html`<li><strong>Close the browser and restart the server.</strong> Come back: you are still ${view.user.name}.</li>
-    <li><strong>Sign in with a second browser,</strong> then look at <a href="/devices">my devices</a> and send it away.</li>
-    <li><strong>Sign out.</strong> The ticket is void at once, also in tabs that are still open.</li>`
-        : html`<li><strong><a href="/session/new">Sign in</a></strong> as <code>${demo.login}</code> with the password <code>${demo.password}</code>. The count comes along, and the ticket gets a new number: an old copy of it opens nothing.</li>
+    ${
+      isKept &&
+      html`<li><strong>Sign in with a second browser,</strong> then look at <a href="/devices">my devices</a> and send it away.</li>`
+    }
+    <li><strong>Sign out.</strong> ${
+      isKept
+        ? 'The ticket is void at once, also in tabs that are still open.'
+        : 'This browser forgets the ticket, in every tab.'
+    }</li>`
+        : html`<li><strong><a href="/session/new">Sign in</a></strong> as <code>${demo.login}</code> with the password <code>${demo.password}</code>. The count comes along, and the ticket gets a new number${isKept && ': an old copy of it opens nothing'}.</li>
     <li><strong>Close the browser and restart the server.</strong> Come back: you are still signed in.</li>`
     }
   </ol>
@@ -43,9 +50,13 @@ export function homePage(view, { views, sessionId }) {
 
 <section class="prose">
   <h2>How it works</h2>
-  <p>You hand in your coat and get a ticket. The ticket is a cookie with a number nobody can guess;
-  the coat is what the server remembers about you, kept in a file until you come back. This is all
-  the code the counter needs:</p>
+  <p>${
+    isKept
+      ? `You hand in your coat and get a ticket. The ticket is a cookie with a number nobody can guess;
+  the coat is what the server remembers about you until you come back.`
+      : `The ticket is a cookie, and here your coat is in it too: what the server remembers about you,
+  sealed so that nobody can change it.`
+  } This is all the code the counter needs:</p>
   <pre><code>req.session.views = (req.session.views ?? 0) + 1</code></pre>
 </section>`
   return layout({ title: 'Home', view, body })

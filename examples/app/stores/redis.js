@@ -22,7 +22,8 @@ export async function open(url) {
   client.on('error', (error) => {
     if (isOpen) console.error(`Redis: ${error.code ?? error.message}`)
   })
-  await client.connect()
+  // What node-redis throws here is about its strategy; why it gave up is in it.
+  await client.connect().catch((error) => Promise.reject(error.originalError ?? error))
   isOpen = true
   return { store: new RedisStore({ client }), close: () => client.close() }
 }

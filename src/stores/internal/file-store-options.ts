@@ -4,7 +4,13 @@ import { systemClock } from '../../core/clock.js'
 import { LegacyCipher, type LegacyCipherOptions } from '../../crypto/legacy-payload.js'
 import { ASIDE_SUFFIX, TEMP_SUFFIX } from './durable-files.js'
 import { LOCK_SUFFIX } from './file-lock.js'
-import { checkClock, checkOptions, wrongOption } from './store-options.js'
+import {
+  checkClock,
+  checkNames,
+  checkOptions,
+  type OldOptions,
+  wrongOption,
+} from './store-options.js'
 
 /** Where a `FileStore` keeps its records, and how surely. */
 export interface FileStoreOptions {
@@ -66,12 +72,40 @@ export interface FileStoreSettings {
 
 const HOUR = 60 * 60 * 1000
 
+const OPTIONS = ['path', 'layout', 'fsync', 'ttl', 'fileExtension', 'secret', 'crypto', 'clock']
+
+const ATTEMPTS = 'an unknown key is a miss at once'
+const SWEEP = 'sweep() removes what has expired'
+const FORM = 'records are JSON in UTF-8'
+
+const OLD: OldOptions = {
+  of: 'session-file-store',
+  instead: {
+    retries: ATTEMPTS,
+    factor: ATTEMPTS,
+    minTimeout: ATTEMPTS,
+    maxTimeout: ATTEMPTS,
+    reapInterval: SWEEP,
+    reapMaxConcurrent: SWEEP,
+    reapAsync: SWEEP,
+    reapSyncFallback: SWEEP,
+    logFn: 'listen to the events of the manager',
+    fallbackSessionFn: ATTEMPTS,
+    encoding: FORM,
+    encoder: FORM,
+    decoder: FORM,
+    encryptEncoding: 'encrypted records are in hex',
+    keyFunction: 'the key is derived from secret alone',
+  },
+}
+
 /** The names of what is no record end so; to an old reader a record is whatever has its extension. */
 const NOT_RECORDS = [TEMP_SUFFIX, LOCK_SUFFIX, ASIDE_SUFFIX]
 
 /** @throws OptionError naming option, value and what is allowed */
 export function fileStoreSettings(options: FileStoreOptions): FileStoreSettings {
   checkOptions('FileStore', options)
+  checkNames('FileStore', options, OPTIONS, OLD)
   const { path, layout = 'shards', fsync = true, clock = systemClock } = options
   const wrong = (option: keyof FileStoreOptions, allowed: string) =>
     wrongOption('FileStore', option, options[option], allowed)

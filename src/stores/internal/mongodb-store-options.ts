@@ -2,10 +2,15 @@ import type { Clock } from '../../core/clock.js'
 import { systemClock } from '../../core/clock.js'
 import { KrupteinCipher, type KrupteinOptions } from '../../crypto/kruptein-payload.js'
 import { WebCryptoCipher, type WebCryptoOptions } from '../../crypto/web-crypto-payload.js'
-import { OptionError } from '../../errors.js'
 import { collectionIn, type MongoClientLike, type MongoCollection } from './mongo-collection.js'
 import { encrypted, objects, type Payloads, texts } from './mongo-payloads.js'
-import { checkClock, checkOptions, wrongOption } from './store-options.js'
+import {
+  checkClock,
+  checkNames,
+  checkOptions,
+  type OldOptions,
+  wrongOption,
+} from './store-options.js'
 
 /** What connect-mongo has encrypted its sessions with. */
 export type MongoCrypto =
@@ -65,31 +70,40 @@ export interface MongoStoreSettings {
 
 const STORE = 'MongoStore'
 
-/** Options of connect-mongo, and what takes their place. */
-const OLD_OPTIONS: Readonly<Record<string, string>> = {
-  mongoUrl: 'make a MongoClient, and give it as client',
-  mongoOptions: 'they are options of your MongoClient',
-  clientPromise: 'await it, or give a MongoClient that connects later',
-  ttl: 'times are options of session(), or of LegacyStore',
-  touchAfter: 'a touch is sent once a minute at most, and nobody waits for it',
-  autoRemove: 'the index of migrate() and sweep() remove what has expired',
-  autoRemoveInterval: 'the index of migrate() and sweep() remove what has expired',
-  writeOperationOptions: 'give the client or the collection a writeConcern',
-  timestamps: 'fields of your own stay, but for those of a session that begins anew',
-  serialize: 'sessions are JSON, or objects with stringify: false',
-  unserialize: 'sessions are JSON, or objects with stringify: false',
-  cryptoAdapter: "option crypto takes what the package's own two adapters take",
+const OPTIONS = [
+  'collection',
+  'client',
+  'dbName',
+  'collectionName',
+  'stringify',
+  'crypto',
+  'transformId',
+  'autoMigrate',
+  'clock',
+]
+
+const OLD: OldOptions = {
+  of: 'connect-mongo',
+  instead: {
+    mongoUrl: 'make a MongoClient, and give it as client',
+    mongoOptions: 'they are options of your MongoClient',
+    clientPromise: 'await it, or give a MongoClient that connects later',
+    ttl: 'times are options of session(), or of LegacyStore',
+    touchAfter: 'a touch is sent once a minute at most, and nobody waits for it',
+    autoRemove: 'the index of migrate() and sweep() remove what has expired',
+    autoRemoveInterval: 'the index of migrate() and sweep() remove what has expired',
+    writeOperationOptions: 'give the client or the collection a writeConcern',
+    timestamps: 'fields of your own stay, but for those of a session that begins anew',
+    serialize: 'sessions are JSON, or objects with stringify: false',
+    unserialize: 'sessions are JSON, or objects with stringify: false',
+    cryptoAdapter: "option crypto takes what the package's own two adapters take",
+  },
 }
 
 /** @throws OptionError naming option, value and what is allowed */
 export function mongoStoreSettings(options: MongoStoreOptions): MongoStoreSettings {
   checkOptions(STORE, options)
-  for (const [name, instead] of Object.entries(OLD_OPTIONS)) {
-    if ((options as Record<string, unknown>)[name] === undefined) continue
-    throw new OptionError(
-      `MongoStore: option '${name}' is one of connect-mongo, and must be left out: ${instead}.`,
-    )
-  }
+  checkNames(STORE, options, OPTIONS, OLD)
   const { stringify = true, autoMigrate = true, transformId, crypto, clock = systemClock } = options
   for (const [name, value] of Object.entries({ stringify, autoMigrate })) {
     if (typeof value !== 'boolean') throw wrongOption(STORE, name, value, 'true or false')

@@ -4,7 +4,13 @@ import { type KnexTableOptions, knexTable } from './knex-table.js'
 import { type MySQLPoolLike, type Send, sender } from './mysql-client.js'
 import { LONGEST_NAME, type MySQLColumns, type MySQLTables } from './mysql-schema.js'
 import { checkName } from './sql-identifier.js'
-import { checkClock, checkOptions, wrongOption } from './store-options.js'
+import {
+  checkClock,
+  checkNames,
+  checkOptions,
+  type OldOptions,
+  wrongOption,
+} from './store-options.js'
 
 /** Where a `MySQLStore` keeps its records. */
 export interface MySQLStoreOptions {
@@ -56,6 +62,32 @@ export interface MySQLStoreSettings {
 }
 
 const NAME = 'MySQLStore'
+
+const OPTIONS = ['pool', 'table', 'columns', 'userIndex', 'autoMigrate', 'fallback', 'clock']
+
+const POOL = 'it is one of your pool, which you give as pool'
+const SWEEP = 'sweep() removes what has expired'
+
+const OLD: OldOptions = {
+  of: 'express-mysql-session',
+  instead: {
+    schema: 'use table and columns',
+    createDatabaseTable: 'use autoMigrate',
+    expiration: 'times are options of session(), or of LegacyStore',
+    clearExpired: SWEEP,
+    checkExpirationInterval: SWEEP,
+    disableTouch: 'a touch is sent once a minute at most, and nobody waits for it',
+    endConnectionOnClose: 'your pool stays yours to close',
+    host: POOL,
+    port: POOL,
+    user: POOL,
+    password: POOL,
+    database: POOL,
+    charset: POOL,
+    connectionLimit: POOL,
+  },
+}
+
 const COLUMNS = ['session_id', 'expires', 'data'] as const
 
 /** @throws OptionError naming option, value and what is allowed */
@@ -76,6 +108,7 @@ export function mysqlStoreSettings(options: MySQLStoreOptions): MySQLStoreSettin
 /** @throws OptionError */
 export function mysqlTables(options: MySQLTableOptions): MySQLTables {
   checkOptions(NAME, options)
+  checkNames(NAME, options, OPTIONS, OLD)
   const { table = 'sessions', columns = {}, userIndex = true } = options
   if (typeof userIndex !== 'boolean') {
     throw wrongOption(NAME, 'userIndex', userIndex, 'true or false')

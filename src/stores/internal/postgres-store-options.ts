@@ -4,7 +4,13 @@ import { type KnexTableOptions, knexTable } from './knex-table.js'
 import { type PgLike, type PostgresJsLike, type Send, sender } from './postgres-client.js'
 import { LONGEST_NAME, type PostgresTables } from './postgres-schema.js'
 import { checkName } from './sql-identifier.js'
-import { checkClock, checkOptions, wrongOption } from './store-options.js'
+import {
+  checkClock,
+  checkNames,
+  checkOptions,
+  type OldOptions,
+  wrongOption,
+} from './store-options.js'
 
 /** Where a `PostgresStore` keeps its records. */
 export interface PostgresStoreOptions {
@@ -62,6 +68,38 @@ export interface PostgresStoreSettings {
 
 const NAME = 'PostgresStore'
 
+const OPTIONS = [
+  'pool',
+  'sql',
+  'prepare',
+  'table',
+  'schema',
+  'userIndex',
+  'autoMigrate',
+  'fallback',
+  'clock',
+]
+
+const POOL = 'make a Pool of pg, and give it as pool'
+const SWEEP = 'sweep() removes what has expired'
+
+const OLD: OldOptions = {
+  of: 'connect-pg-simple',
+  instead: {
+    tableName: 'use table',
+    schemaName: 'use schema',
+    createTableIfMissing: 'use autoMigrate',
+    ttl: 'times are options of session(), or of LegacyStore',
+    disableTouch: 'a touch is sent once a minute at most, and nobody waits for it',
+    pruneSessionInterval: SWEEP,
+    pruneSessionRandomizedInterval: SWEEP,
+    errorLog: "listen to the event 'error' of the manager",
+    conString: POOL,
+    conObject: POOL,
+    pgPromise: 'give its $pool as pool',
+  },
+}
+
 /** @throws OptionError naming option, value and what is allowed */
 export function postgresStoreSettings(options: PostgresStoreOptions): PostgresStoreSettings {
   const fallback = knexTable(NAME, options?.fallback, LONGEST_NAME)
@@ -82,6 +120,7 @@ export function postgresStoreSettings(options: PostgresStoreOptions): PostgresSt
 /** @throws OptionError */
 export function postgresTables(options: PostgresTableOptions): PostgresTables {
   checkOptions(NAME, options)
+  checkNames(NAME, options, OPTIONS, OLD)
   const { table = 'session', schema, userIndex = true } = options
   if (typeof userIndex !== 'boolean') {
     throw wrongOption(NAME, 'userIndex', userIndex, 'true or false')

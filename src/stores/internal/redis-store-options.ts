@@ -1,8 +1,13 @@
 import type { Clock } from '../../core/clock.js'
 import { systemClock } from '../../core/clock.js'
-import { OptionError } from '../../errors.js'
 import { connectionOf, type RedisClient, type RedisConnection } from './redis-client.js'
-import { checkClock, checkOptions, wrongOption } from './store-options.js'
+import {
+  checkClock,
+  checkNames,
+  checkOptions,
+  type OldOptions,
+  wrongOption,
+} from './store-options.js'
 
 /** Which server a `RedisStore` uses, and under which names. */
 export interface RedisStoreOptions {
@@ -34,24 +39,23 @@ export interface RedisStoreSettings {
   readonly clock: Clock
 }
 
-/** Options of connect-redis, and what takes their place. */
-const OLD_OPTIONS: Readonly<Record<string, string>> = {
-  ttl: 'times are options of session(), or of LegacyStore',
-  disableTTL: 'every record has an end; records without one are read',
-  disableTouch: 'a touch is sent once a minute at most, and nobody waits for it',
-  serializer: 'records are JSON',
-  scanCount: 'nothing is scanned but by entries()',
+const OPTIONS = ['client', 'prefix', 'indexPrefix', 'clock']
+
+const OLD: OldOptions = {
+  of: 'connect-redis',
+  instead: {
+    ttl: 'times are options of session(), or of LegacyStore',
+    disableTTL: 'every record has an end; records without one are read',
+    disableTouch: 'a touch is sent once a minute at most, and nobody waits for it',
+    serializer: 'records are JSON',
+    scanCount: 'nothing is scanned but by entries()',
+  },
 }
 
 /** @throws OptionError naming option, value and what is allowed */
 export function redisStoreSettings(options: RedisStoreOptions): RedisStoreSettings {
   checkOptions('RedisStore', options)
-  for (const [name, instead] of Object.entries(OLD_OPTIONS)) {
-    if ((options as unknown as Record<string, unknown>)[name] === undefined) continue
-    throw new OptionError(
-      `RedisStore: option '${name}' is one of connect-redis, and must be left out: ${instead}.`,
-    )
-  }
+  checkNames('RedisStore', options, OPTIONS, OLD)
   const { client, prefix = 'sess:', clock = systemClock } = options
   if (typeof prefix !== 'string') throw wrongOption('RedisStore', 'prefix', prefix, 'a string')
   const { indexPrefix = indexPrefixFor(prefix) } = options

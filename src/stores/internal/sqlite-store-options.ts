@@ -5,7 +5,13 @@ import { type KnexTableOptions, knexTable } from './knex-table.js'
 import { checkName } from './sql-identifier.js'
 import { type SqliteLike, type SqliteSource, sqliteSource } from './sqlite-database.js'
 import { LONGEST_NAME, type SqliteTables } from './sqlite-schema.js'
-import { checkClock, checkOptions, wrongOption } from './store-options.js'
+import {
+  checkClock,
+  checkNames,
+  checkOptions,
+  type OldOptions,
+  wrongOption,
+} from './store-options.js'
 
 /** Where a `SqliteStore` keeps its records. */
 export interface SqliteStoreOptions {
@@ -62,6 +68,13 @@ export interface SqliteStoreSettings {
 
 const NAME = 'SqliteStore'
 
+const OPTIONS = ['db', 'filename', 'table', 'userIndex', 'autoMigrate', 'wal', 'fallback', 'clock']
+
+const OLD: OldOptions = {
+  of: 'better-sqlite3-session-store',
+  instead: { client: 'give it as db', expired: 'sweep() removes what has expired' },
+}
+
 /** @throws OptionError naming option, value and what is allowed */
 export function sqliteStoreSettings(options: SqliteStoreOptions): SqliteStoreSettings {
   const fallback = knexTable(NAME, options?.fallback, LONGEST_NAME)
@@ -85,6 +98,7 @@ export function sqliteStoreSettings(options: SqliteStoreOptions): SqliteStoreSet
 /** @throws OptionError */
 export function sqliteTables(options: SqliteTableOptions): SqliteTables {
   checkOptions(NAME, options)
+  checkNames(NAME, options, OPTIONS, OLD)
   const { table = 'sessions', userIndex = true } = options
   return {
     table: checkName(NAME, 'table', table, LONGEST_NAME),
