@@ -88,7 +88,8 @@ export async function revokeAll(options: RevokeUser): Promise<number> {
         (pass === 0 || facts.started <= latestStart),
     )
     if (found.length === 0) break
-    latestStart = Math.max(latestStart, ...found.map(({ facts }) => facts.started))
+    // Not as arguments of one call: the stack holds about 120,000.
+    for (const { facts } of found) latestStart = Math.max(latestStart, facts.started)
     for (const held of found) {
       if (silent === MOST_SILENT) break
       try {

@@ -47,7 +47,7 @@ export class House extends Notices {
     this.keeper = settings.hashesIds ? new HashingKeeper(byKey) : byKey
     this.users = new UserSessions({
       hashesIds: settings.hashesIds,
-      namesUsers: settings.userOf !== undefined,
+      userOf: settings.userOf,
       byKey,
       onEnded: (id) => this.emit('destroy', { id, reason: 'revoked' }),
       legacy: store instanceof LegacyStore ? store : undefined,

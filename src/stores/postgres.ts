@@ -269,7 +269,7 @@ function payload(op: string, text: string): Payload {
 
 function moment(ms: number): number {
   // The server knows no moment before 4713 BC; what has ended may have ended in 1970.
-  return Math.min(Math.max(Math.ceil(ms), 0), LATEST)
+  return Math.min(Math.max(Math.ceil(ms), 0), LATEST) || 0
 }
 
 function unstorable(op: string, what: 'key' | 'text'): CoatcheckError {

@@ -314,9 +314,12 @@ function payload(op: string, text: string): SqliteValue {
   return /^[\s\d+.-]/.test(text) ? Buffer.from(text) : text
 }
 
-/** Rounded up, as the ISO text that better-sqlite3-session-store writes. */
+/**
+ * Rounded up, as the ISO text that better-sqlite3-session-store writes. Of NaN, which is no moment,
+ * it would be a RangeError; a record with such an end is dead in every store.
+ */
 function moment(ms: number): string {
-  return new Date(Math.min(Math.max(Math.ceil(ms), 0), LATEST)).toISOString()
+  return new Date(Math.min(Math.max(Math.ceil(ms), 0), LATEST) || 0).toISOString()
 }
 
 function unstorable(op: string, what: 'key' | 'text'): CoatcheckError {

@@ -58,6 +58,12 @@ describe('ending all sessions of a user', () => {
     expect(reads).toBe(3)
   })
 
+  it('ends more sessions than a call takes arguments', async () => {
+    const many = Array.from({ length: 200_000 }, (_, n) => held(`${n}`))
+    const { ended, outcome } = await revoke([many, []])
+    expect([outcome, ended.length]).toEqual([200_000, 200_000])
+  })
+
   it('spares a login that comes after the call', async () => {
     const login = held('login', NOW + 1)
     expect((await revoke([[held('a')], [login]])).ended).toEqual(['a'])

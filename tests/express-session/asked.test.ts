@@ -190,6 +190,39 @@ describe('with user and hashIds, over a store of this package', () => {
     expect(events).toEqual(['destroy revoked', 'destroy revoked'])
   })
 
+  it('and a session of somebody else stays, though an index names it', async () => {
+    class Behind extends TextMemoryStore {
+      override async keysOfUser() {
+        return [...(await super.keysOfUser('ada')), ...(await super.keysOfUser('bob'))]
+      }
+    }
+    const store = new LegacyStore(new Behind())
+    const { sessions, browser } = await app({ store, user, hashIds: true })
+    const ada = browser()
+    const bob = browser()
+    await ada.get('/set/user/ada')
+    await bob.get('/set/user/bob')
+    expect((await sessions.list('ada')).map(({ data }) => data)).toEqual([{ user: 'ada' }])
+    expect(await sessions.revokeUser('ada')).toBe(1)
+    expect((await bob.get('/')).json()).toEqual({ user: 'bob' })
+  })
+
+  it('and are not loaded all at once, so that requests get their turn', async () => {
+    let [loading, most] = [0, 0]
+    class Counting extends TextMemoryStore {
+      override load(key: string) {
+        most = Math.max(most, ++loading)
+        return Promise.resolve(super.load(key)).finally(() => loading--) as never
+      }
+    }
+    const inner = new Counting()
+    const entry = { text: '{"user":"ada"}', expiresAt: Date.now() + 60_000, user: 'ada' }
+    for (let n = 0; n < 100; n++) inner.create(`${n}`, entry)
+    const { sessions } = await app({ store: new LegacyStore(inner), user, hashIds: true })
+    expect(await sessions.list('ada')).toHaveLength(100)
+    expect(most).toBeLessThan(50)
+  })
+
   it.each([
     ['hashIds', { user }],
     ['user', { hashIds: true }],

@@ -1223,6 +1223,22 @@ export const usedByOthers: readonly Mutation[] = (
       named: 'make a Cookie by hand',
     },
     {
+      without: 'a look whose a session is that an index names',
+      file: 'src/express-session/by-user.ts',
+      find: ' || whoIs(session, userOf).user !== user)',
+      put: ')',
+      test: 'tests/express-session/asked.test.ts',
+      named: 'a session of somebody else stays',
+    },
+    {
+      without: 'a bound for what is loaded together',
+      file: 'src/express-session/by-user.ts',
+      find: 'const BATCH = 32',
+      put: 'const BATCH = 3200',
+      test: 'tests/express-session/asked.test.ts',
+      named: 'are not loaded all at once',
+    },
+    {
       without: 'storing what an event of a socket saves',
       file: visit,
       find: '      if (change === undefined) return this.#kept.store(session)\n',

@@ -107,6 +107,15 @@ const users: readonly Mutation[] = [
   },
   {
     rule: 'S18',
+    without: 'an end for a user of very many sessions',
+    file: 'src/core/user-sessions.ts',
+    find: 'for (const { facts } of found) latestStart = Math.max(latestStart, facts.started)',
+    put: 'latestStart = Math.max(latestStart, ...found.map(({ facts }) => facts.started))',
+    test: 'tests/core/user-sessions.test.ts',
+    named: 'ends more sessions than a call takes arguments',
+  },
+  {
+    rule: 'S18',
     without: 'following the exception to its new id',
     file: 'src/core/user-sessions.ts',
     find: "      if (opened.state === 'live') staying.add(opened.held.identity.handle)\n",

@@ -122,6 +122,7 @@ describe('MySQLStore', () => {
     expect(await ends(501)).toBe(1_000_000_002)
     expect(await ends(0)).toBe(0)
     expect(await ends(-100)).toBe(0)
+    expect(await ends(Number.NaN)).toBe(0)
     // What the column holds.
     expect(await ends(1e15)).toBe(2 ** 32 - 1)
   })
@@ -239,6 +240,24 @@ describe('MySQLStore', () => {
     }
     await expect(store.touch('k', 0)).rejects.toMatchObject({ code: 'ERR_STORE', retryable: true })
     expect(pool.asked).toHaveLength(20)
+  })
+
+  it.each([
+    [1146, 'That of option fallback is not made so'],
+    [1142, 'A user that may'],
+    [1044, 'no such database, or none that this user may use'],
+    [1045, 'refuses this user or password'],
+    [1046, 'the pool names no database'],
+    [1049, 'no such database'],
+    [1054, 'other columns'],
+    [1290, 'only reads'],
+    [1021, 'disk is full'],
+  ])('says of the error %i what it is: %s', async (number, advice) => {
+    const pool = new FakePool(() => {
+      throw serverError(number)
+    })
+    const store = new MySQLStore({ pool, autoMigrate: false })
+    await expect(store.load('k')).rejects.toThrow(advice)
   })
 
   it('makes tables that are missing once for all who wait, and forgets that it failed', async () => {

@@ -96,7 +96,8 @@ describe('PostgresStore', () => {
   it('sends no moment that the server does not know, such as one before 4713 BC', async () => {
     const pool = new FakePool()
     const store = new PostgresStore({ pool })
-    for (const expiresAt of [-8e15, Number.NEGATIVE_INFINITY]) await store.touch('k', expiresAt)
+    const none = [-8e15, Number.NEGATIVE_INFINITY, Number.NaN]
+    for (const expiresAt of none) await store.touch('k', expiresAt)
     for (const { values } of pool.asked) expect(values).toContain(0)
   })
 
@@ -199,6 +200,32 @@ describe('PostgresStore', () => {
     }
     await expect(store.touch('k', 0)).rejects.toMatchObject({ code: 'ERR_STORE', retryable: true })
     expect(pool.asked).toHaveLength(20)
+  })
+
+  it.each([
+    ['42P01', 'That of option fallback is not made so'],
+    ['42501', 'A role that may'],
+    ['42703', 'other columns'],
+    ['25006', 'only reads'],
+    ['53100', 'disk is full'],
+    ['28P01', 'refuses this user or password'],
+    ['28000', 'refuses this user or password'],
+    ['3D000', 'no such database'],
+    ['3F000', 'no such schema'],
+  ])('says of the error %s what it is: %s', async (state, advice) => {
+    const pool = new FakePool(() => {
+      throw serverError(state)
+    })
+    const store = new PostgresStore({ pool, autoMigrate: false })
+    await expect(store.load('k')).rejects.toThrow(advice)
+  })
+
+  it('says what to pass where a query answers with the rows alone, as that of pg-promise', async () => {
+    const error = await new PostgresStore({ pool: { query: async () => [] as never } })
+      .load('k')
+      .catch((thrown) => thrown)
+    expect(error).toMatchObject({ code: 'ERR_STORE', retryable: false, outcome: 'unknown' })
+    expect(error.message).toContain('db.$pool')
   })
 
   it('makes tables that are missing once for all who wait, and forgets that it failed', async () => {

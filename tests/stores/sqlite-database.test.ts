@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -108,6 +108,7 @@ describe('SqliteStore', () => {
     [{ code: 'ERR_SQLITE_ERROR', errcode: 266 }, 'SQLITE_IOERR', true, 'unknown'],
     [{ code: 'ERR_SQLITE_ERROR', errcode: 1555 }, 'SQLITE_CONSTRAINT', false, 'failed'],
     [{ code: 'ERR_SQLITE_ERROR', errcode: 99 }, 'SQLITE_99', false, 'failed'],
+    [{ code: 'UNKNOWN_SQLITE_ERROR_1544', rawCode: 1544 }, 'SQLITE_READONLY', true, 'failed'],
     [{ code: 'SQLITE_IOERR_READ' }, 'SQLITE_IOERR', true, 'unknown'],
     [{ code: 'SQLITE_CORRUPT_INDEX' }, 'SQLITE_CORRUPT', false, 'failed'],
     [{}, 'no code', false, 'failed'],
@@ -231,6 +232,33 @@ describe.each(drivers)('SqliteStore on $name', (driver) => {
     // What the program has chosen stays.
     new SqliteStore({ db }).load('k')
     expect(db.prepare('PRAGMA busy_timeout').get()).toMatchObject({ timeout: 1 })
+  })
+
+  it.each<[string, (store: SqliteStore) => unknown]>([
+    ['a touch', (store) => store.touch('k', entry.expiresAt)],
+    ['a create', (store) => store.create('other', entry)],
+    ['a migration', (store) => store.create('first', entry)],
+  ])('%s that finds the file locked does not keep what it has seen', async (what, write) => {
+    const filename = aFile()
+    const [locking, waiting] = [opened(driver, filename), opened(driver, filename)]
+    waiting.exec('PRAGMA busy_timeout = 1')
+    const [one, other] = [locking, waiting].map((db) => new SqliteStore({ db })) as [
+      SqliteStore,
+      SqliteStore,
+    ]
+    if (what !== 'a migration') {
+      one.create('k', entry)
+      other.load('k')
+    }
+    locking.exec('BEGIN IMMEDIATE')
+    expect(thrownBy(() => write(other))).toMatchObject({ code: 'ERR_STORE', retryable: true })
+    locking.exec('COMMIT')
+    one.create('k', entry)
+    expect(other.load('k')).toEqual(entry)
+    expect(one.destroy('k')).toBe(true)
+    expect(other.load('k')).toBeUndefined()
+    expect(other.create('k', next)).toBe(true)
+    expect(one.load('k')).toEqual(next)
   })
 
   it('leaves the mode of the file alone where that is asked for, or one is chosen', () => {
@@ -430,6 +458,26 @@ describe.each(drivers)('SqliteStore on $name', (driver) => {
     expect(store.create('other', entry)).toBe(true)
   })
 
+  it('a database that the program has closed is a coded error, and ends no process', () => {
+    const db = opened(driver)
+    const store = new SqliteStore({ db })
+    const load = () => store.load('k')
+    const touch = () => store.touch('k', entry.expiresAt)
+    store.create('k', entry)
+    load()
+    touch()
+    db.close()
+    // What has been prepared before goes on with libsql; the rest would end the process.
+    const create = () => store.create('other', entry)
+    for (const run of [load, touch, create, () => store.replace('k', next, entry), load]) {
+      expect(thrownBy(run)).toMatchObject({
+        code: 'ERR_STORE',
+        message: expect.stringContaining('the program has closed the database'),
+        outcome: 'failed',
+      })
+    }
+  })
+
   it('a file that is no database is a coded error', () => {
     const filename = aFile()
     writeFileSync(filename, 'This is no database, and longer than the header of one. '.repeat(50))
@@ -477,6 +525,8 @@ describe.each(drivers)('SqliteStore on $name', (driver) => {
     store.touch('k', -1e15)
     expect(ends()).toBe('1970-01-01T00:00:00.000Z')
     expect(store.load('k')).toBeUndefined()
+    expect(store.create('k', { ...entry, expiresAt: Number.NaN })).toBe(true)
+    expect(ends()).toBe('1970-01-01T00:00:00.000Z')
   })
 
   it('sweeps in steps of 500 at most, and lets others in between them', async () => {
@@ -620,6 +670,14 @@ describe.each(drivers)('SqliteStore on $name', (driver) => {
       return { store, clock, theirs, before: theirs() }
     }
 
+    it('says that the old table is not made where it is missing', () => {
+      const store = new SqliteStore({
+        db: opened(driver),
+        fallback: { format: 'knex', table: 'o' },
+      })
+      expect(() => store.load('k')).toThrow('That of option fallback is not made so')
+    })
+
     it('finds and copies a live session, and writes nothing there', async () => {
       const { store, clock, theirs, before } = setUp()
       expect(store.load('a')).toEqual({ text, expiresAt: clock.now() + HOUR })
@@ -721,6 +779,28 @@ describe('a file that SqliteStore opens itself', () => {
       expect(openFiles()).toHaveLength(1)
     },
   )
+
+  it('that this process may only read is read, if it has no write-ahead log', async () => {
+    const filename = aFile()
+    const maker = new SqliteStore({ filename, wal: false })
+    maker.create('k', entry)
+    await maker.close()
+    chmodSync(dirname(filename), 0o755)
+    chmodSync(filename, 0o444)
+    // The superuser may write whatever the mode says.
+    const isRoot = process.geteuid?.() === 0
+    if (isRoot) process.seteuid!(65_534)
+    onTestFinished(() => {
+      if (isRoot) process.seteuid!(0)
+    })
+    const store = new SqliteStore({ filename, wal: false })
+    expect(store.load('k')).toEqual(entry)
+    expect(thrownBy(() => store.create('other', entry))).toMatchObject({
+      code: 'ERR_STORE',
+      message: expect.stringContaining('read-only'),
+    })
+    await store.close()
+  })
 
   it('that cannot be opened is a coded error, each time anew', () => {
     const folder = join(aFile(), 'not-there')

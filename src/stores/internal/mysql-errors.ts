@@ -1,4 +1,5 @@
 import { CoatcheckError, type ErrorCode } from '../../errors.js'
+import { NO_SUCH_TABLE, OTHER_COLUMNS } from './sql-advice.js'
 
 /** `ER_NO_SUCH_TABLE` */
 const NO_TABLE = 1146
@@ -30,8 +31,21 @@ const NO_ROOM = new Set([1021, 1114])
 /** `ER_OPTION_PREVENTS_STATEMENT`, `ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION`, `ER_READ_ONLY_MODE` */
 const READ_ONLY = new Set([1290, 1792, 1836])
 
-/** `ER_TABLEACCESS_DENIED_ERROR`, `ER_DBACCESS_DENIED_ERROR` */
-const NO_RIGHT = new Set([1142, 1044])
+const ADVICE: Readonly<Record<number, string>> = {
+  [NO_TABLE]: NO_SUCH_TABLE,
+  // ER_BAD_FIELD_ERROR
+  1054: OTHER_COLUMNS,
+  // ER_TABLEACCESS_DENIED_ERROR
+  1142: ': this user may not do so. A user that may runs the SQL of schema().',
+  // ER_DBACCESS_DENIED_ERROR, which is also said of a database that is not there
+  1044: ': no such database, or none that this user may use.',
+  // ER_BAD_DB_ERROR
+  1049: ': no such database.',
+  // ER_NO_DB_ERROR
+  1046: ': the pool names no database.',
+  // ER_ACCESS_DENIED_ERROR
+  1045: ': the server refuses this user or password.',
+}
 
 /**
  * What may work a moment later: too many connections, out of resources, a server that is being shut
@@ -94,15 +108,9 @@ function meaning(number: number): [ErrorCode, string] {
     ]
   }
   if (TOO_LARGE.has(number)) return ['ERR_RECORD_TOO_LARGE', ': the key or the text is too long.']
-  if (number === NO_TABLE) {
-    return ['ERR_STORE', ': no such table. Run migrate(), or the SQL of schema().']
-  }
   if (READ_ONLY.has(number)) return ['ERR_STORE', ': the server only reads. Is it a replica?']
   if (NO_ROOM.has(number)) return ['ERR_STORE', ": the server's disk is full."]
-  if (NO_RIGHT.has(number)) {
-    return ['ERR_STORE', ': this user may not do so. A user that may runs the SQL of schema().']
-  }
-  return ['ERR_STORE', '']
+  return ['ERR_STORE', ADVICE[number] ?? '']
 }
 
 /** Errors in whose text the server quotes a key or a part of a value. */

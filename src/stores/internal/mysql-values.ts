@@ -34,7 +34,7 @@ export function payload(op: string, text: string): string {
 
 /** What has ended by now is not rounded up to a moment that is still to come. */
 export function seconds(ms: number, now: number): number {
-  return ms <= now ? 0 : Math.min(Math.ceil(ms / 1000), LATEST)
+  return ms > now ? Math.min(Math.ceil(ms / 1000), LATEST) : 0
 }
 
 export function unstorable(op: string, what: 'key' | 'text'): CoatcheckError {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { CoatcheckError } from '../../errors.js'
 import { kindOf, wrongOption } from './store-options.js'
 
 /**
@@ -83,10 +84,16 @@ function has(value: unknown, method: string): boolean {
   return held && typeof (value as Record<string, unknown>)[method] === 'function'
 }
 
+/** Query builders and mappers have a `query` too, some with the rows themselves as its answer. */
+const NO_ROWS =
+  "PostgresStore: what 'pool' answers has no rows. It has to be the Pool of pg itself: of pg-promise " +
+  'db.$pool, say.'
+
 function overPg(pool: PgLike): Send {
   return async (text, values) => {
     // No name, so nothing of the session outlives the statement.
     const { rows } = await pool.query(text, values.map(plain))
+    if (!Array.isArray(rows)) throw new CoatcheckError('ERR_STORE', NO_ROWS, { outcome: 'unknown' })
     return rows.map((row) => Object.values(row))
   }
 }

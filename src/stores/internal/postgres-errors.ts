@@ -1,4 +1,5 @@
 import { CoatcheckError, type ErrorCode } from '../../errors.js'
+import { NO_SUCH_TABLE, OTHER_COLUMNS } from './sql-advice.js'
 
 /** A code of PostgreSQL has five characters; other codes are those of the system or the driver. */
 const SQLSTATE = /^[0-9A-Z]{5}$/
@@ -18,9 +19,21 @@ const NO_TEXT = new Set(['22P05', '22021', '22P02', '22032'])
 /** Wider than its column, larger than a page of an index, or than the server can keep at all. */
 const TOO_LARGE = new Set(['22001', '54000'])
 
-const NO_ROOM = '53100'
 const READ_ONLY = '25006'
-const NO_RIGHT = '42501'
+
+const REFUSED = ': the server refuses this user or password.'
+
+const ADVICE: Readonly<Record<string, string>> = {
+  [NO_TABLE]: NO_SUCH_TABLE,
+  [READ_ONLY]: ': the server only reads. Is it a standby?',
+  42501: ': this role may not do so. A role that may runs the SQL of schema().',
+  42703: OTHER_COLUMNS,
+  53100: ": the server's disk is full.",
+  28000: REFUSED,
+  '28P01': REFUSED,
+  '3D000': ': no such database.',
+  '3F000': ': no such schema.',
+}
 
 /** What may work a moment later, besides all of class 08 (connection) and 53 (resources). */
 const PASSING = new Set([...LOST, READ_ONLY, '55P03', '57P01', '57P02', '57P03', '57014', '25P03'])
@@ -67,14 +80,7 @@ function meaning(state = ''): [ErrorCode, string] {
     ]
   }
   if (TOO_LARGE.has(state)) return ['ERR_RECORD_TOO_LARGE', ': the key or the text is too long.']
-  if (state === NO_TABLE)
-    return ['ERR_STORE', ': no such table. Run migrate(), or the SQL of schema().']
-  if (state === READ_ONLY) return ['ERR_STORE', ': the server only reads. Is it a standby?']
-  if (state === NO_ROOM) return ['ERR_STORE', ": the server's disk is full."]
-  if (state === NO_RIGHT) {
-    return ['ERR_STORE', ': this role may not do so. A role that may runs the SQL of schema().']
-  }
-  return ['ERR_STORE', '']
+  return ['ERR_STORE', ADVICE[state] ?? '']
 }
 
 /** What in an error of a driver tells about the statement and the server, and not about the data. */

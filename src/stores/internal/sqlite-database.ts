@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { CoatcheckError } from '../../errors.js'
@@ -77,7 +77,7 @@ function openFile(store: string, filename: string): OwnDatabase {
     )
   }
   // SQLite makes a file for everybody to read, and gives those beside it the rights of the first.
-  if (filename !== ':memory:') closeSync(openSync(filename, 'a', 0o600))
+  if (filename !== ':memory:') makeFile(filename)
   const db = new Database(filename)
   try {
     // The last writes are not worth a wait of the whole process for the disk, each time.
@@ -87,6 +87,15 @@ function openFile(store: string, filename: string): OwnDatabase {
     // It is tried again with the next request, and each would leave a file open.
     db.close()
     throw error
+  }
+}
+
+function makeFile(filename: string): void {
+  try {
+    closeSync(openSync(filename, 'a', 0o600))
+  } catch (error) {
+    // One that may be read only is there already: SQLite opens it so.
+    if (!existsSync(filename)) throw error
   }
 }
 
@@ -112,12 +121,19 @@ const BUSY_TIMEOUT = 5000
 /** An open database, with its statements. Everything here answers at once. */
 export class SqliteConnection {
   readonly #db: SqliteLike
+  /**
+   * Of libsql. What it has prepared and found the file locked for is not reset before it runs again:
+   * until then each read of the connection sees the file as the first one did, an ended session as
+   * live, and nothing can be written. So what may meet a lock as a writer is not prepared.
+   */
+  readonly #staysBusy: boolean
   /** By their text: preparing takes longer than running them. */
   readonly #prepared = new Map<string, SqliteStatement>()
 
   /** @param wal whether readers are to be spared the wait for a writer */
   constructor(db: SqliteLike, wal: boolean) {
     this.#db = db
+    this.#staysBusy = has(db, 'syncUntil')
     // Of node:sqlite and libsql it is 0: any two processes that write would fail.
     const { timeout } = this.get('PRAGMA busy_timeout') ?? {}
     if (Number(timeout) === 0) db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`)
@@ -126,7 +142,8 @@ export class SqliteConnection {
 
   /** Gives the number of rows changed. */
   run(sql: string, ...values: SqliteValue[]): number {
-    return Number(this.#statement(sql).run(...values).changes)
+    const run = () => Number(this.#statement(sql).run(...values).changes)
+    return this.#staysBusy && !this.#isWithin() ? this.atomically(run) : run()
   }
 
   get(sql: string, ...values: SqliteValue[]): Readonly<Record<string, unknown>> | undefined {
@@ -149,19 +166,24 @@ export class SqliteConnection {
    */
   atomically<T>(work: () => T): T {
     const [begin, commit, undo] = this.#isWithin() ? NESTED : WHOLE
-    this.run(begin)
+    this.#bound(begin)
     try {
       const result = work()
-      this.run(commit)
+      this.#bound(commit)
       return result
     } catch (error) {
       try {
-        for (const sql of undo) this.run(sql)
+        for (const sql of undo) this.#bound(sql)
       } catch {
         // Of a full disk, say, SQLite has undone it already.
       }
       throw error
     }
+  }
+
+  #bound(sql: string): void {
+    if (this.#staysBusy) this.#db.exec(sql)
+    else this.#statement(sql).run()
   }
 
   /** Closes the database, which the statements go with. */
@@ -170,8 +192,18 @@ export class SqliteConnection {
     ;(this.#db as unknown as { close(): void }).close()
   }
 
+  /**
+   * To libsql a closed database is a fatal mistake: asked whether it is in a transaction it ends the
+   * process, and what has been prepared before goes on.
+   */
+  #checkOpen(): void {
+    const { open, isOpen } = this.#db as { open?: unknown; isOpen?: unknown }
+    if (open === false || isOpen === false) throw new Error('The database is not open')
+  }
+
   /** In the middle of a transaction of the program. */
   #isWithin(): boolean {
+    this.#checkOpen()
     const { inTransaction, isTransaction } = this.#db as {
       inTransaction?: unknown
       isTransaction?: unknown
@@ -180,6 +212,7 @@ export class SqliteConnection {
   }
 
   #statement(sql: string): SqliteStatement {
+    this.#checkOpen()
     const known = this.#prepared.get(sql)
     if (known !== undefined) return known
     const prepared: SqliteStatement & { setReturnArrays?(on: boolean): void } =
@@ -195,7 +228,7 @@ export class SqliteConnection {
     for (let attempt = 0; attempt < 3; attempt++) {
       try {
         if (this.get('PRAGMA journal_mode')?.journal_mode !== 'delete') return
-        this.get('PRAGMA journal_mode = WAL')
+        this.#db.exec('PRAGMA journal_mode = WAL')
         return
       } catch {
         // Others are in the middle of something, or the file is not to be written. Everything works

@@ -1,4 +1,5 @@
 import { CoatcheckError, type ErrorCode } from '../../errors.js'
+import { NO_SUCH_TABLE, OTHER_COLUMNS } from './sql-advice.js'
 
 /** Primary result codes (sqlite.org/rescode.html), for `node:sqlite`, which tells numbers only. */
 const NAMES: Readonly<Record<number, string>> = {
@@ -43,8 +44,10 @@ for (const name of ['SQLITE_IOERR', 'SQLITE_FULL', 'SQLITE_READONLY', 'SQLITE_CA
 
 /** The primary code, without what an extended one says besides. */
 function stateOf(error: unknown): string | undefined {
-  const { code, errcode } = (error ?? {}) as { code?: unknown; errcode?: unknown }
-  if (typeof errcode === 'number') return NAMES[errcode & 0xff] ?? `SQLITE_${errcode & 0xff}`
+  const { code, errcode, rawCode } = (error ?? {}) as Readonly<Record<string, unknown>>
+  // Of libsql `rawCode`, which has names for some of the extended codes only.
+  const told = errcode ?? rawCode
+  if (typeof told === 'number') return NAMES[told & 0xff] ?? `SQLITE_${told & 0xff}`
   if (typeof code !== 'string') return undefined
   return /^SQLITE_[A-Z]+/.exec(code)?.[0] ?? code
 }
@@ -72,10 +75,9 @@ export function sqliteError(op: string, thrown: unknown): CoatcheckError {
 
 function adviceFor(thrown: unknown, state = ''): string {
   const message = messageOf(thrown)
-  if (message.includes('no such table'))
-    return ': no such table. Run migrate(), or the SQL of schema().'
+  if (message.includes('no such table')) return NO_SUCH_TABLE
   if (message.includes('no such column') || message.includes('has no column')) {
-    return ': the table has other columns. Is it of another package? Option table chooses another.'
+    return OTHER_COLUMNS
   }
   if (message.includes('not open')) return ': the program has closed the database.'
   return ADVICE[state] ?? ''
