@@ -1,5 +1,5 @@
 import { CoatcheckError } from '../../errors.js'
-import { kindOf, wrongOption } from './store-options.js'
+import { wrongOption } from './store-options.js'
 
 /**
  * What `MySQLStore` asks of a pool of `mysql2`, of either of its faces, and of `mariadb`. `execute`
@@ -96,6 +96,6 @@ async function checkUnicode(store: string, ask: Send): Promise<void> {
 }
 
 function has(value: unknown, method: string): boolean {
-  const held = kindOf(value) === 'an object' || typeof value === 'function'
+  const held = (typeof value === 'object' && value !== null) || typeof value === 'function'
   return held && typeof (value as Record<string, unknown>)[method] === 'function'
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { CoatcheckError } from '../../errors.js'
-import { kindOf, wrongOption } from './store-options.js'
+import { wrongOption } from './store-options.js'
 
 /**
  * What `PostgresStore` asks of `pg`: a Pool, or a Client. What has the same method fits too, such
@@ -80,7 +80,7 @@ function other(value: unknown): string {
 }
 
 function has(value: unknown, method: string): boolean {
-  const held = kindOf(value) === 'an object' || typeof value === 'function'
+  const held = (typeof value === 'object' && value !== null) || typeof value === 'function'
   return held && typeof (value as Record<string, unknown>)[method] === 'function'
 }
 

@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { CoatcheckError } from '../../errors.js'
-import { kindOf, wrongOption } from './store-options.js'
+import { wrongOption } from './store-options.js'
 
 /** What `SqliteStore` asks of a database: of better-sqlite3, `node:sqlite` or libsql. */
 export interface SqliteLike {
@@ -55,7 +55,7 @@ function isPath(filename: unknown): filename is string {
 }
 
 function has(value: unknown, method: string): boolean {
-  const held = kindOf(value) === 'an object'
+  const held = typeof value === 'object' && value !== null
   return held && typeof (value as Record<string, unknown>)[method] === 'function'
 }
 
