@@ -12,7 +12,7 @@ import type {
 } from '../core/store.js'
 import type { MemcachedClient } from './internal/memcached-client.js'
 import type { Commands, Item, Servers } from './internal/memcached-commands.js'
-import { itemError } from './internal/memcached-errors.js'
+import { during, itemError } from './internal/memcached-errors.js'
 import { ItemNames } from './internal/memcached-names.js'
 import { oldExpiryIn } from './internal/memcached-old-session.js'
 import type { MemcachedStoreOptions } from './internal/memcached-store-options.js'
@@ -86,7 +86,53 @@ export class MemcachedStore implements Store, ByUser, Lossy, Closable, Reporting
     })
   }
 
-  async load(key: string): Promise<Stored | undefined> {
+  load(key: string): Promise<Stored | undefined> {
+    return this.#as('load', () => this.#load(key))
+  }
+
+  create(key: string, entry: Entry): Promise<boolean> {
+    return this.#as('create', () => this.#create(key, entry))
+  }
+
+  replace(key: string, entry: Entry, seen: Stored): Promise<Replaced> {
+    return this.#as('replace', () => this.#replace(key, entry, seen))
+  }
+
+  touch(key: string, expiresAt: number): Promise<boolean> {
+    return this.#as('touch', () => this.#touch(key, expiresAt))
+  }
+
+  destroy(key: string): Promise<boolean> {
+    return this.#as('destroy', async () => {
+      const [commands, wire] = await this.#at(key)
+      return commands.remove(wire)
+    })
+  }
+
+  /** Best effort: the server may have dropped the list. What it gives is live and the user's. */
+  keysOfUser(user: string): Promise<string[]> {
+    return this.#as('keysOfUser', () => this.#users.keysOf(user))
+  }
+
+  /** Reports as `error` what failed in the upkeep of a user's list, which nobody waits for. */
+  onReport(listener: (report: StoreReport) => void): () => void {
+    return this.#reports.listen(listener)
+  }
+
+  /** Closes the connections that the store has made. A client that was passed in stays open. */
+  close(): Promise<void> {
+    return this.#servers.close()
+  }
+
+  async #as<T>(op: string, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run()
+    } catch (error) {
+      throw during(op, error)
+    }
+  }
+
+  async #load(key: string): Promise<Stored | undefined> {
     const [commands, wire] = await this.#at(key)
     const item = await commands.get(wire)
     if (item === undefined) return undefined
@@ -95,13 +141,13 @@ export class MemcachedStore implements Store, ByUser, Lossy, Closable, Reporting
     return { text, expiresAt: this.#endOf(item, text, expiresAt), version }
   }
 
-  async create(key: string, entry: Entry): Promise<boolean> {
+  async #create(key: string, entry: Entry): Promise<boolean> {
     const [commands, wire] = await this.#at(key)
     if (entry.user !== undefined) await this.#users.add(entry.user, key)
     return commands.add(wire, ...this.#sent(commands, entry))
   }
 
-  async replace(key: string, entry: Entry, seen: Stored): Promise<Replaced> {
+  async #replace(key: string, entry: Entry, seen: Stored): Promise<Replaced> {
     const [commands, wire] = await this.#at(key)
     let version = seen.version as Version | undefined
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
@@ -123,7 +169,7 @@ export class MemcachedStore implements Store, ByUser, Lossy, Closable, Reporting
     return 'changed'
   }
 
-  async touch(key: string, expiresAt: number): Promise<boolean> {
+  async #touch(key: string, expiresAt: number): Promise<boolean> {
     const [commands, wire] = await this.#at(key)
     const exptime = exptimeOf(expiresAt, this.#clock.now())
     if (commands.tellsLife) return commands.touch(wire, exptime)
@@ -135,26 +181,6 @@ export class MemcachedStore implements Store, ByUser, Lossy, Closable, Reporting
       if (result !== 'changed') return result === 'replaced'
     }
     throw itemError('a record was written too often to be touched.', false)
-  }
-
-  async destroy(key: string): Promise<boolean> {
-    const [commands, wire] = await this.#at(key)
-    return commands.remove(wire)
-  }
-
-  /** Best effort: the server may have dropped the list. What it gives is live and the user's. */
-  keysOfUser(user: string): Promise<string[]> {
-    return this.#users.keysOf(user)
-  }
-
-  /** Reports as `error` what failed in the upkeep of a user's list, which nobody waits for. */
-  onReport(listener: (report: StoreReport) => void): () => void {
-    return this.#reports.listen(listener)
-  }
-
-  /** Closes the connections that the store has made. A client that was passed in stays open. */
-  close(): Promise<void> {
-    return this.#servers.close()
   }
 
   async #at(key: string): Promise<[Commands, string]> {

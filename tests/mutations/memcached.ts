@@ -456,4 +456,13 @@ export const memcached: readonly Mutation[] = [
     test: CONNECTION,
     named: 'reads answers in whatever pieces they come',
   },
+  {
+    rule: 'B56',
+    without: 'the operation in an error of Memcached',
+    file: internal('errors'),
+    find: '{ op, store, retryable, cause }',
+    put: '{ store, retryable, cause }',
+    test: CONNECTION,
+    named: 'tells each operation that waited what it was',
+  },
 ]

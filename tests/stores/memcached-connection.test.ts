@@ -195,6 +195,26 @@ describe('a connection of MemcachedStore', () => {
     await expect.poll(() => store.load('a').catch(() => 'failed')).toBeUndefined()
   })
 
+  it('that is lost tells each operation that waited what it was', async () => {
+    const server = await fakeMemcached()
+    await server.refuse()
+    const store = storeOn(server.url)
+    const seen = { text: '{}', expiresAt: Date.now() + 60_000 }
+    const waiting: Readonly<Record<string, Promise<unknown>>> = {
+      load: store.load('a'),
+      create: store.create('a', seen),
+      replace: store.replace('a', seen, seen),
+      touch: store.touch('a', seen.expiresAt),
+      destroy: store.destroy('a'),
+      keysOfUser: store.keysOfUser('ada'),
+    }
+    await Promise.all(
+      Object.entries(waiting).map(([op, failing]) =>
+        expect(failing).rejects.toMatchObject({ code: 'ERR_STORE', op, outcome: 'failed' }),
+      ),
+    )
+  })
+
   it('is not tried again by each of many operations where no memcached answers', async () => {
     const server = await fakeMemcached()
     server.instead = () => '-ERR unknown command'

@@ -19,6 +19,16 @@ export function silent(limit: number, sent: boolean): CoatcheckError {
   })
 }
 
+/** A lost connection is one error to all that wait for it: each caller gets its own, with its `op`. */
+export function during(op: string, error: unknown): unknown {
+  if (!(error instanceof CoatcheckError) || error.op !== undefined) return error
+  const { code, message, store = 'MemcachedStore', retryable, outcome, cause } = error
+  return new CoatcheckError(code, message, {
+    ...{ op, store, retryable, cause },
+    ...(outcome && { outcome }),
+  })
+}
+
 export function closed(): CoatcheckError {
   return new CoatcheckError('ERR_CLOSED', 'MemcachedStore has been closed.', {
     store: 'MemcachedStore',
